@@ -1,0 +1,124 @@
+"""From the actions users give to the engine's buffers, checked before anything changes.
+
+Any float dtype and any integer is cast. Finite values are taken as they are (the rules clip them);
+NaN and infinity, wrong shapes, missing or unknown agents, and verdicts that are no integer in 0..3
+raise an error that names the agent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soc_env.team import AGENTS, CONTROL_SIZES, CONTROL_SLICES, NUM_VERDICTS, TRIAGE
+
+_AGENT_SET = frozenset(AGENTS)
+_FLOAT32 = np.dtype(np.float32)
+
+
+def check_agents(actions: Any) -> None:
+    """Raise unless `actions` is a mapping with exactly the team's agents."""
+    if not isinstance(actions, Mapping):
+        raise TypeError(f"actions must be a dictionary keyed by agent, got {type(actions).__name__}")
+    if actions.keys() != _AGENT_SET:
+        missing = [agent for agent in AGENTS if agent not in actions]
+        unknown = [agent for agent in actions if agent not in _AGENT_SET]
+        problems = ([f"missing {missing}"] if missing else []) + ([f"unknown {unknown}"] if unknown else [])
+        raise ValueError(f"actions must have exactly the agents {list(AGENTS)}: {', '.join(problems)}")
+
+
+def checked_control(agent: str, action: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """A continuous action as float32 of `shape`, all finite.
+
+    Raises:
+        TypeError: not numeric. ValueError: another shape, NaN or infinity.
+    """
+    array = np.asarray(action)
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{agent}: action must be an array of numbers, got dtype {array.dtype}: {action!r}")
+    if array.shape != shape:
+        raise ValueError(f"{agent}: action must have shape {shape}, got {array.shape}")
+    if array.dtype == _FLOAT32:
+        check_finite(agent, array)
+        return array
+    check_finite(agent, array)
+    # Values beyond float32's range are finite all the same and mean the bound.
+    return np.clip(array, -1.0, 1.0).astype(np.float32)
+
+
+def check_finite(agent: str, array: NDArray[Any]) -> None:
+    """Raise ValueError naming the first entry that is NaN or infinite."""
+    if not np.isfinite(array).all():
+        where = np.argwhere(~np.isfinite(array))[0]
+        index = ", ".join(map(str, where))
+        raise ValueError(f"{agent}: action must be finite, got {array[tuple(where)]} at [{index}]")
+
+
+def checked_verdict(verdict: Any) -> int:
+    """The triage's verdict as an int.
+
+    Raises:
+        TypeError: no integer scalar. ValueError: outside 0..3.
+    """
+    if isinstance(verdict, np.ndarray):
+        if verdict.shape != ():
+            raise ValueError(f"{TRIAGE}: verdict must be a scalar, got an array of shape {verdict.shape}")
+        verdict = verdict[()]
+    if not isinstance(verdict, (int, np.integer)):
+        raise TypeError(f"{TRIAGE}: verdict must be an integer from 0 to {NUM_VERDICTS - 1}, got {verdict!r}")
+    if not 0 <= verdict < NUM_VERDICTS:
+        raise ValueError(
+            f"{TRIAGE}: verdict must be an integer from 0 to {NUM_VERDICTS - 1}, got {verdict!r}"
+        )
+    return int(verdict)
+
+
+def checked_verdicts(verdicts: Any, num_envs: int) -> NDArray[np.int64]:
+    """The verdicts of all lanes, integers (num_envs,) in 0..3; errors as for one."""
+    array = np.asarray(verdicts)
+    if array.dtype.kind not in "iu":
+        raise TypeError(
+            f"{TRIAGE}: verdicts must be integers from 0 to {NUM_VERDICTS - 1}, got dtype {array.dtype}"
+        )
+    if array.shape != (num_envs,):
+        raise ValueError(f"{TRIAGE}: verdicts must have shape {(num_envs,)}, got {array.shape}")
+    if num_envs and (array.min() < 0 or array.max() >= NUM_VERDICTS):
+        lane = np.flatnonzero((array < 0) | (array >= NUM_VERDICTS))[0]
+        raise ValueError(
+            f"{TRIAGE}: verdicts must be integers from 0 to {NUM_VERDICTS - 1}, got {array[lane]} in lane {lane}"
+        )
+    return array
+
+
+def read_batch(actions: Any, controls: NDArray[np.float32], verdicts: NDArray[np.int64]) -> None:
+    """Check the actions of all lanes, then write them to the buffers.
+
+    Args:
+        actions: {agent: (num_envs, size)}, the triage's integers (num_envs,).
+        controls: float32 (num_envs, 36). verdicts: int64 (num_envs,).
+    """
+    check_agents(actions)
+    num_envs = len(verdicts)
+    checked = {
+        agent: checked_control(agent, actions[agent], (num_envs, size))
+        for agent, size in CONTROL_SIZES.items()
+    }
+    checked_verdict_array = checked_verdicts(actions[TRIAGE], num_envs)
+    for agent, array in checked.items():
+        controls[:, CONTROL_SLICES[agent]] = array
+    verdicts[:] = checked_verdict_array
+
+
+def read_single(actions: Any, controls: NDArray[np.float32], verdicts: NDArray[np.int64]) -> None:
+    """Check one lane's actions, {agent: (size,)} and an integer, then write them to lane 0's buffers."""
+    check_agents(actions)
+    checked = {
+        agent: checked_control(agent, actions[agent], (size,)) for agent, size in CONTROL_SIZES.items()
+    }
+    verdict = checked_verdict(actions[TRIAGE])
+    for agent, array in checked.items():
+        controls[0, CONTROL_SLICES[agent]] = array
+    verdicts[0] = verdict

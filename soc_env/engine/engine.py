@@ -1,0 +1,169 @@
+"""The batched engine: lanes of one scenario, their seeds, and the calls that advance them.
+
+The engine knows nothing of the rules, which are the scenario's kernels, and nothing of the faces'
+conventions. It keeps what every scenario needs: which episode of which seed each lane plays, whether
+that episode is over, and the buffers in which actions arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soc_env.engine import seeding
+from soc_env.engine.scenario import Scenario
+from soc_env.engine.workers import available_threads, run_over_lanes
+from soc_env.rendering.snapshot import Snapshot
+from soc_env.team import CONTROL_SIZE, JOINT_OBSERVATION_SIZE
+
+
+class Engine:
+    """`num_envs` independent lanes of one scenario.
+
+    Attributes:
+        controls: float32 (num_envs, 36), where callers put the continuous actions before `step`.
+        verdicts: int64 (num_envs,), where they put the triage verdicts.
+        rewards: float64 (num_envs,); terminated, truncated: bool (num_envs,); of the last step.
+        over: bool (num_envs,), lanes whose episode has ended and that were not reset since.
+        episodes: int64 (num_envs,), how many episodes of its seed each lane has finished or left;
+            -1 before the first reset.
+    """
+
+    def __init__(self, scenario: Scenario, num_envs: int, num_threads: int | None = None) -> None:
+        self.scenario = scenario
+        self.num_envs = num_envs
+        self.num_threads = available_threads() if num_threads is None else num_threads
+        self.arrays = scenario.allocate(num_envs)
+        self.controls = np.zeros((num_envs, CONTROL_SIZE), np.float32)
+        self.verdicts = np.zeros(num_envs, np.int64)
+        self.rewards = np.zeros(num_envs)
+        self.terminated = np.zeros(num_envs, np.bool_)
+        self.truncated = np.zeros(num_envs, np.bool_)
+        self.over = np.zeros(num_envs, np.bool_)
+        self.episodes = np.full(num_envs, -1, np.int64)
+        self._lane_keys = np.zeros(num_envs, np.uint64)
+        self._episode_keys = np.zeros(num_envs, np.uint64)
+        self._everyone = np.ones(num_envs, np.bool_)
+        self.seed(np.full(num_envs, seeding.root_keys([seeding.fresh_seed()])[0]), np.arange(num_envs))
+
+    def seed(
+        self,
+        roots: NDArray[np.uint64],
+        lanes: NDArray[np.int64],
+        mask: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Make lanes play lane number `lanes` of the seeds behind `roots`, from episode 0 on.
+
+        Their networks are drawn anew; call `reset` next. Arrays (num_envs,); `mask` says which lanes.
+        """
+        mask = self._everyone if mask is None else mask
+        lane_keys, network_keys = np.empty((2, self.num_envs), np.uint64)
+        seeding.fold_lanes(roots, lanes, lane_keys, network_keys)
+        self._lane_keys[mask] = lane_keys[mask]
+        self.episodes[mask] = -1
+        self._run(self.scenario.kernels.draw_network, mask, network_keys)
+
+    def reset(
+        self, mask: NDArray[np.bool_] | None = None, observations: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Begin the next episode of the lanes in `mask` (default: all).
+
+        Returns:
+            Joint observations, float32 (num_envs, 352): `observations`, in which only the rows of
+            these lanes were written, or a new array, in which the others are zero.
+        """
+        mask = self._everyone if mask is None else mask
+        if observations is None:
+            observations = np.zeros((self.num_envs, JOINT_OBSERVATION_SIZE), np.float32)
+        self.episodes[mask] += 1
+        for ended in (self.terminated, self.truncated, self.over):
+            ended[mask] = False
+        self.rewards[mask] = 0.0
+        seeding.fold_episodes(self._lane_keys, self.episodes, self._episode_keys)
+        self._run(self.scenario.kernels.begin_episode, mask, self._episode_keys, observations)
+        return observations
+
+    def step(
+        self, active: NDArray[np.bool_] | None = None, observations: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Advance the lanes in `active` (default: all) by the actions in the buffers.
+
+        Returns:
+            Joint observations as `reset` does. `rewards`, `terminated`, `truncated` and `over` are
+            updated in place; lanes that are not active keep theirs.
+        """
+        active = self._everyone if active is None else active
+        if observations is None:
+            observations = np.empty((self.num_envs, JOINT_OBSERVATION_SIZE), np.float32)
+        self._run(
+            self.scenario.kernels.step,
+            active,
+            self._episode_keys,
+            self.controls,
+            self.verdicts,
+            observations,
+            self.rewards,
+            self.terminated,
+            self.truncated,
+        )
+        np.logical_or(self.terminated, self.truncated, out=self.over)
+        return observations
+
+    def state(self) -> NDArray[np.float32]:
+        """The truth of every lane, float32 (num_envs, state size)."""
+        (size,) = self.scenario.state_space.shape
+        state = np.empty((self.num_envs, size), np.float32)
+        self._run(self.scenario.kernels.write_state, self._everyone, state)
+        return state
+
+    def metrics(self, mask: NDArray[np.bool_]) -> dict[str, np.ndarray]:
+        """The episode metrics of the lanes in `mask`; arrays (mask.sum(),)."""
+        return self.scenario.metrics(self.arrays, np.flatnonzero(mask))
+
+    def snapshot(self, lane: int = 0) -> Snapshot:
+        """One lane as a picture shows it."""
+        return self.scenario.snapshot(self.arrays, lane, self.controls[lane], int(self.verdicts[lane]))
+
+    def save_state(self) -> dict[str, np.ndarray]:
+        """Copies of all arrays that the future depends on, as raw bytes or plain numbers, by name."""
+        return {name: _plain(array).copy() for name, array in self._saved_arrays().items()}
+
+    def load_state(self, saved: Mapping[str, np.ndarray]) -> None:
+        """Continue exactly where `save_state` was called, on an engine of the same config and size.
+
+        Raises:
+            ValueError: a missing or unknown array, or one of another shape; nothing is changed then.
+        """
+        arrays = {name: _plain(array) for name, array in self._saved_arrays().items()}
+        if saved.keys() != arrays.keys():
+            raise ValueError(f"saved state has arrays {sorted(saved)}, expected {sorted(arrays)}")
+        for name, array in arrays.items():
+            given = np.asarray(saved[name])
+            if given.shape != array.shape or given.dtype != array.dtype:
+                raise ValueError(
+                    f"saved state {name!r} is {given.dtype}{given.shape}, expected {array.dtype}{array.shape}: "
+                    "it comes from another config or number of lanes"
+                )
+        for name, array in arrays.items():
+            array[...] = saved[name]
+
+    def _saved_arrays(self) -> dict[str, np.ndarray]:
+        own = ("controls", "verdicts", "rewards", "terminated", "truncated", "over", "episodes")
+        saved = {f"engine.{name}": getattr(self, name) for name in own}
+        saved["engine.lane_keys"] = self._lane_keys
+        saved["engine.episode_keys"] = self._episode_keys
+        return saved | {f"scenario.{name}": array for name, array in self.arrays._asdict().items()}
+
+    def _run(self, kernel: Any, mask: NDArray[np.bool_], *arguments: Any) -> None:
+        everything = (self.scenario.parameters, self.arrays, mask, *arguments)
+        run_over_lanes(kernel, everything, self.num_envs, self.num_threads)
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """A view that any file format can hold: records as bytes, 64-bit keys as signed integers."""
+    if array.dtype.names is not None:
+        return array.view(np.uint8).reshape(*array.shape, array.dtype.itemsize)
+    return array.view(np.int64) if array.dtype == np.uint64 else array

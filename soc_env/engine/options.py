@@ -1,0 +1,84 @@
+"""Checked fields of a scenario's frozen config: each has a range and a sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import numbers
+import operator
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+Config = TypeVar("Config")
+
+
+def whole(default: int, low: int, high: int, doc: str) -> Any:
+    """A dataclass field for an integer in low..high."""
+    return dataclasses.field(default=default, metadata={"low": low, "high": high, "kind": int, "doc": doc})
+
+
+def real(default: float, low: float, high: float, doc: str) -> Any:
+    """A dataclass field for a number in [low, high]."""
+    return dataclasses.field(default=default, metadata={"low": low, "high": high, "kind": float, "doc": doc})
+
+
+def probability(default: float, doc: str) -> Any:
+    """A dataclass field for a number in [0, 1]."""
+    return real(default, 0.0, 1.0, doc)
+
+
+def check(config: Any, owner: str) -> None:
+    """Check the numeric fields of a dataclass and turn them into plain Python numbers.
+
+    Args:
+        config: an instance whose numeric fields were declared with the functions above.
+        owner: what errors call it, for instance "soc_v0".
+
+    Raises:
+        TypeError: a value of the wrong kind. ValueError: one outside its range.
+    """
+    for field in dataclasses.fields(config):
+        if "kind" not in field.metadata:
+            continue
+        name, value = f"{owner}: {field.name}", getattr(config, field.name)
+        low, high, kind = (field.metadata[key] for key in ("low", "high", "kind"))
+        plain = whole_number(name, value, low, high) if kind is int else _real(name, value, low, high)
+        object.__setattr__(config, field.name, plain)  # the dataclass is frozen for everyone else
+
+
+def whole_number(name: str, value: Any, low: int, high: int) -> int:
+    """`value` as an int in low..high; errors name `name`, the value and the range."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        plain = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer from {low} to {high}, got {value!r}") from None
+    if not low <= plain <= high:
+        raise ValueError(f"{name} must be an integer from {low} to {high}, got {value!r}")
+    return plain
+
+
+def _real(name: str, value: Any, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
+    plain = float(value)
+    if not (math.isfinite(plain) and low <= plain <= high):
+        raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
+    return plain
+
+
+def from_keywords(cls: type[Config], owner: str, keywords: Mapping[str, Any]) -> Config:
+    """Build a config from the keywords that a user gave.
+
+    Raises:
+        TypeError: an unknown keyword; the message names the nearest known one and lists all.
+    """
+    known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]  # a dataclass type
+    for keyword in keywords:
+        if keyword not in known:
+            near = difflib.get_close_matches(keyword, known, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise TypeError(f"{owner} has no option {keyword!r}; {hint}options: {', '.join(known)}")
+    return cls(**keywords)

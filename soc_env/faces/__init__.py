@@ -1,0 +1,1 @@
+"""The engine as PettingZoo and Gymnasium know environments; no face has game logic of its own."""

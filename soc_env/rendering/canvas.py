@@ -1,0 +1,127 @@
+"""Drawing on an off-screen pygame surface: text, boxes, bars and arrows, in colours that colour-blind people can tell apart."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soc_env.extras import require
+
+Colour = tuple[int, int, int]
+Point = tuple[float, float]
+
+# Okabe & Ito, "Color Universal Design" (2008), on a dark ground.
+ORANGE: Final[Colour] = (230, 159, 0)
+SKY: Final[Colour] = (86, 180, 233)
+GREEN: Final[Colour] = (0, 158, 115)
+YELLOW: Final[Colour] = (240, 228, 66)
+VERMILION: Final[Colour] = (230, 94, 20)
+PURPLE: Final[Colour] = (204, 121, 167)
+
+GROUND: Final[Colour] = (17, 22, 31)
+PANEL: Final[Colour] = (28, 35, 47)
+TROUGH: Final[Colour] = (46, 56, 72)
+EDGE: Final[Colour] = (66, 79, 100)
+FAINT: Final[Colour] = (126, 140, 161)
+INK: Final[Colour] = (226, 232, 240)
+DARK: Final[Colour] = (12, 16, 23)
+
+SMALL, NORMAL, LARGE = 18, 21, 30
+
+
+def load_pygame(purpose: str) -> ModuleType:
+    """pygame, without the greeting that it prints on import (commands print JSON on the same stream).
+
+    Raises:
+        ImportError: pygame is not installed; the message says that `purpose` needs it and how to get it.
+    """
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    return require("pygame", extra="render", purpose=purpose)
+
+
+class Canvas:
+    """A surface of `width` x `height` pixels, on which nothing depends on a display or on installed fonts."""
+
+    def __init__(self, width: int, height: int, purpose: str) -> None:
+        self._pygame: Any = load_pygame(purpose)
+        self._pygame.font.init()
+        self._fonts: dict[int, Any] = {}
+        self._surface = self._pygame.Surface((width, height), depth=32)
+
+    def rect(self, x: float, y: float, width: float, height: float) -> Any:
+        """A `pygame.Rect`."""
+        return self._pygame.Rect(round(x), round(y), round(width), round(height))
+
+    def clear(self) -> None:
+        self._surface.fill(GROUND)
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """A copy of the picture, uint8 (height, width, 3)."""
+        return np.array(self._pygame.surfarray.array3d(self._surface).swapaxes(0, 1), order="C")
+
+    def text(
+        self,
+        text: str,
+        x: float,
+        y: float,
+        *,
+        size: int = NORMAL,
+        colour: Colour = INK,
+        anchor: str = "midleft",
+        room: float | None = None,
+    ) -> int:
+        """Writes a line, cut with an ellipsis where it is wider than `room`; returns its width in pixels.
+
+        `anchor` is the point of the line that lies at (x, y), by its name in `pygame.Rect`.
+        """
+        font = self._font(size)
+        if room is not None and font.size(text)[0] > room:
+            while text and font.size(text + "…")[0] > room:
+                text = text[:-1]
+            text += "…"
+        image = font.render(text, True, colour)
+        self._surface.blit(image, image.get_rect(**{anchor: (round(x), round(y))}))
+        return int(image.get_width())
+
+    def box(self, rect: Any, colour: Colour, *, border: int = 0, radius: int = 0) -> None:
+        """A filled rectangle, or with `border` pixels only its outline."""
+        self._pygame.draw.rect(self._surface, colour, rect, border, radius)
+
+    def polygon(self, points: Sequence[Point], colour: Colour) -> None:
+        self._pygame.draw.polygon(self._surface, colour, points)
+        self._pygame.draw.aalines(self._surface, colour, True, points)
+
+    def bar(self, rect: Any, fraction: float, colour: Colour, *, tick: float | None = None) -> None:
+        """A horizontal bar filled to `fraction` of its length, with a mark at `tick` of its length."""
+        self.box(rect, TROUGH, radius=2)
+        filled = round(float(np.clip(fraction, 0.0, 1.0)) * rect.width)
+        if filled:
+            self.box(self.rect(rect.x, rect.y, filled, rect.height), colour, radius=2)
+        if tick is not None:
+            self.box(self.rect(rect.x + tick * rect.width, rect.y - 2, 1, rect.height + 4), FAINT)
+
+    def arrow(self, points: Sequence[Point], colour: Colour, width: int = 2) -> None:
+        """A line through `points` with a head at the last of them."""
+        tail, tip = np.asarray(points[-2], float), np.asarray(points[-1], float)
+        along = (tip - tail) / max(1e-9, float(np.linalg.norm(tip - tail)))
+        across = np.array([-along[1], along[0]])
+        neck = tip - 9 * along
+        corners = [*points[:-1], tuple(neck)]
+        for start, end in zip(corners, corners[1:], strict=False):
+            self._line(np.asarray(start, float), np.asarray(end, float), colour, width)
+        self.polygon([tuple(tip), tuple(neck + 5 * across), tuple(neck - 5 * across)], colour)
+
+    def _line(self, start: NDArray[Any], end: NDArray[Any], colour: Colour, width: int) -> None:
+        along = (end - start) / max(1e-9, float(np.linalg.norm(end - start)))
+        side = np.array([-along[1], along[0]]) * width / 2
+        self.polygon([tuple(start + side), tuple(end + side), tuple(end - side), tuple(start - side)], colour)
+
+    def _font(self, size: int) -> Any:
+        if size not in self._fonts:
+            self._fonts[size] = self._pygame.font.Font(None, size)  # None: the font that pygame brings
+        return self._fonts[size]
