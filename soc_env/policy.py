@@ -1,0 +1,124 @@
+"""The one interface through which teams play: scripted, trained, compiled or a third party's.
+
+A team policy maps observations to actions and sees nothing else: no environment, no infos, no
+state. Everything that plays a team takes a `TeamPolicy`; `load_policy` finds one by name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Final, Protocol, Self, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soc_env.team import Actions
+
+ENTRY_POINT_GROUP: Final = "soc_env.policies"
+
+
+@runtime_checkable
+class TeamPolicy(Protocol):
+    """A team of four agents that plays `num_envs` lanes at once.
+
+    Attributes:
+        env_id: the scenario that it plays, for instance "soc_v0".
+    """
+
+    env_id: str
+
+    def reset(self, num_envs: int, seed: int | None = None) -> None:
+        """Forget everything and prepare for `num_envs` lanes; `seed` fixes the policy's own chance."""
+        ...
+
+    def act(
+        self,
+        observations: Mapping[str, NDArray[np.float32]],
+        episode_starts: NDArray[np.bool_] | None = None,
+    ) -> Actions:
+        """The team's actions.
+
+        Args:
+            observations: {agent: float32 (num_envs, size)}, not to be changed.
+            episode_starts: bool (num_envs,), lanes whose episode begins with this observation, so that
+                a policy with memory can clear theirs; None: no lane begins.
+
+        Returns:
+            {agent: float32 (num_envs, size) in [-1, 1]}; the triage's verdicts int64 (num_envs,).
+        """
+        ...
+
+    def save(self, path: str | Path) -> None:
+        """Write a file that `load` reads: JSON, or safetensors with metadata, naming the class."""
+        ...
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a file that `save` wrote."""
+        ...
+
+
+def registered_policies() -> dict[str, Callable[[], TeamPolicy]]:
+    """Policies that installed packages offer in the entry-point group `soc_env.policies`, unloaded."""
+    return {entry.name: entry.load for entry in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def load_policy(name: str | Path) -> TeamPolicy:
+    """Find and make a team policy.
+
+    Args:
+        name: the path of a saved policy, "package.module:Class", or a name registered by entry point.
+
+    Raises:
+        ValueError: nothing is known by that name, or what it names is no team policy.
+        ImportError: the module that it names, or something that module needs, is not installed.
+    """
+    path = Path(name)
+    if path.is_file():
+        return _checked(_class_named(_class_of_file(path), name).load(path), name)
+    if ":" in str(name):
+        return _checked(_class_named(str(name), name)(), name)
+    registered = registered_policies()
+    if str(name) not in registered:
+        raise ValueError(
+            f"policy must be a file, 'package.module:Class' or one of {', '.join(sorted(registered))}; "
+            f"got {str(name)!r}"
+        )
+    return _checked(registered[str(name)]()(), name)
+
+
+def _class_named(reference: str, name: str | Path) -> Any:
+    module, _, attribute = reference.partition(":")
+    if not module or not attribute:
+        raise ValueError(f"policy must name a class as 'package.module:Class', got {reference!r} in {name}")
+    found = importlib.import_module(module)
+    if not hasattr(found, attribute):
+        raise ValueError(f"module {module} has no {attribute!r}, named by policy {str(name)!r}")
+    return getattr(found, attribute)
+
+
+def _class_of_file(path: Path) -> str:
+    """The "package.module:Class" in a policy's file."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+            if start.lstrip()[:1] == b"{":
+                return str(json.loads(start + file.read())["class"])
+            # A safetensors file begins with the length of a JSON header, eight bytes, little endian.
+            size = min(int.from_bytes(start, "little"), path.stat().st_size)
+            header = json.loads(file.read(size))
+            return str(header["__metadata__"]["class"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"policy file {path} does not say which class it is of: {error!r}") from error
+
+
+def _checked(policy: Any, name: str | Path) -> TeamPolicy:
+    if not isinstance(policy, TeamPolicy):
+        wanted = ("env_id", "reset", "act", "save", "load")
+        missing = [attribute for attribute in wanted if not hasattr(policy, attribute)]
+        raise ValueError(f"policy {str(name)!r} is no team policy: {type(policy).__name__} lacks {missing}")
+    return policy
