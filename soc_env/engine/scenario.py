@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -36,7 +36,11 @@ class Kernels(NamedTuple):
 
 
 class Scenario(Protocol):
-    """A scenario as the engine and the faces see it."""
+    """A scenario as the engine, the faces and the wrappers see it.
+
+    `action_groups` says what the numbers of each continuous action mean, as (label, slice) pairs by
+    agent; numbers in no group have no effect.
+    """
 
     env_id: str
     config: Any
@@ -44,6 +48,11 @@ class Scenario(Protocol):
     kernels: Kernels
     observation_spaces: dict[str, spaces.Box]
     state_space: spaces.Box
+    action_groups: Mapping[str, tuple[tuple[str, slice], ...]]
+
+    def fields(self, agent: str) -> tuple[Any, ...]:
+        """What the entries of an agent's observation mean, in order, with `slice` and `leaks_truth`."""
+        ...
 
     def allocate(self, num_envs: int) -> Arrays:
         """Zeroed state arrays for `num_envs` lanes."""

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from soc_env.engine.actions import check_finite, read_single
+from soc_env.engine.actions import check_finite
 from soc_env.engine.scenario import Scenario
 from soc_env.faces.single import FPS, RENDER_MODES, SingleLane
 from soc_env.team import AGENTS, JOINT_ACTION_SIZE, split_joint_action
@@ -59,14 +59,12 @@ class TeamJointEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
             RuntimeError: before `reset` or after the end of the episode.
             TypeError, ValueError: a bad action; nothing has changed then.
         """
-        self._lane.check_can_step()
         action = np.asarray(action)
         if action.shape != (JOINT_ACTION_SIZE,):
             raise ValueError(f"action must have shape {(JOINT_ACTION_SIZE,)}, got {action.shape}")
         check_finite("joint action", action)
         engine = self._lane.engine
-        read_single(split_joint_action(action), engine.controls, engine.verdicts)
-        observation = self._lane.step()
+        observation = self._lane.act(split_joint_action(action))
         terminated, truncated = bool(engine.terminated[0]), bool(engine.truncated[0])
         info = {"episode_metrics": self._lane.metrics()} if terminated or truncated else {}
         if self.render_mode == "human":

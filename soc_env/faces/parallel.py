@@ -8,7 +8,6 @@ import gymnasium
 import numpy as np
 from pettingzoo import ParallelEnv
 
-from soc_env.engine.actions import read_single
 from soc_env.engine.scenario import Scenario
 from soc_env.faces.single import FPS, RENDER_MODES, SingleLane
 from soc_env.team import AGENTS, Actions, Observations, action_spaces, split_observations
@@ -74,11 +73,8 @@ class TeamParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray | int]):
             RuntimeError: before `reset` or after the end of the episode.
             TypeError, ValueError: bad actions; nothing has changed then.
         """
-        lane = self._lane
-        lane.check_can_step()
-        engine = lane.engine
-        read_single(actions, engine.controls, engine.verdicts)
-        observations = split_observations(lane.step())
+        lane, engine = self._lane, self._lane.engine
+        observations = split_observations(lane.act(actions))
         reward = float(engine.rewards[0])
         terminated, truncated = bool(engine.terminated[0]), bool(engine.truncated[0])
         if terminated or truncated:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from soc_env.engine import seeding
+from soc_env.engine.actions import read_single
 from soc_env.engine.engine import Engine
 from soc_env.engine.scenario import Scenario
 from soc_env.rendering import Renderer
@@ -53,6 +54,12 @@ class SingleLane:
             raise RuntimeError(
                 "step() was called after the end of the episode: call reset() to begin another"
             )
+
+    def act(self, actions: Any) -> np.ndarray:
+        """Check the team's actions and advance by them; returns the joint observation (352,)."""
+        self.check_can_step()
+        read_single(actions, self.engine.controls, self.engine.verdicts)
+        return self.engine.step()[0]
 
     def step(self) -> np.ndarray:
         """Advance by the actions in the engine's buffers; returns the joint observation (352,)."""

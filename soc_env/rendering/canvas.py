@@ -15,10 +15,11 @@ from soc_env.extras import require
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
 
-# Okabe & Ito, "Color Universal Design" (2008), on a dark ground.
+# Okabe & Ito, "Color Universal Design" (2008), two of them a little lighter for the dark ground.
+# Vermilion is the attacker, green the team.
 ORANGE: Final[Colour] = (230, 159, 0)
 SKY: Final[Colour] = (86, 180, 233)
-GREEN: Final[Colour] = (0, 158, 115)
+GREEN: Final[Colour] = (16, 172, 128)
 YELLOW: Final[Colour] = (240, 228, 66)
 VERMILION: Final[Colour] = (230, 94, 20)
 PURPLE: Final[Colour] = (204, 121, 167)
@@ -32,6 +33,13 @@ INK: Final[Colour] = (226, 232, 240)
 DARK: Final[Colour] = (12, 16, 23)
 
 SMALL, NORMAL, LARGE = 18, 21, 30
+
+
+def blend(colour: Colour, other: Colour, share: float) -> Colour:
+    """`share` of the first colour, the rest of the other."""
+    mixed = share * np.asarray(colour) + (1.0 - share) * np.asarray(other)
+    red, green, blue = (int(part) for part in np.rint(mixed))
+    return red, green, blue
 
 
 def load_pygame(purpose: str) -> ModuleType:
@@ -80,13 +88,18 @@ class Canvas:
         `anchor` is the point of the line that lies at (x, y), by its name in `pygame.Rect`.
         """
         font = self._font(size)
-        if room is not None and font.size(text)[0] > room:
-            while text and font.size(text + "…")[0] > room:
+        if room is not None and font.size(text)[0] > 2 * room:
+            while text and font.size(text + "…")[0] > 2 * room:
                 text = text[:-1]
             text += "…"
         image = font.render(text, True, colour)
-        self._surface.blit(image, image.get_rect(**{anchor: (round(x), round(y))}))
-        return int(image.get_width())
+        width = (image.get_width() + 1) // 2
+        image = self._pygame.transform.smoothscale(image, (width, (image.get_height() + 1) // 2))
+        # The line's own box, not the image's: that is taller where a letter reaches below the line.
+        line = self._pygame.Rect(0, 0, width, font.get_height() // 2)
+        setattr(line, anchor, (round(x), round(y)))
+        self._surface.blit(image, line.topleft)
+        return width
 
     def box(self, rect: Any, colour: Colour, *, border: int = 0, radius: int = 0) -> None:
         """A filled rectangle, or with `border` pixels only its outline."""
@@ -122,6 +135,7 @@ class Canvas:
         self.polygon([tuple(start + side), tuple(end + side), tuple(end - side), tuple(start - side)], colour)
 
     def _font(self, size: int) -> Any:
+        """The font at twice the size: drawn large and shrunk, small letters stand where they should."""
         if size not in self._fonts:
-            self._fonts[size] = self._pygame.font.Font(None, size)  # None: the font that pygame brings
+            self._fonts[size] = self._pygame.font.Font(None, 2 * size)  # None: the font that pygame brings
         return self._fonts[size]

@@ -9,6 +9,7 @@ from typing import Final
 from soc_env.rendering.actions import action_bars, last_verdict
 from soc_env.rendering.hosts import HostState, count_states, gather_hosts
 from soc_env.rendering.snapshot import AlertView, Snapshot
+from soc_env.rendering.wording import outcome_sign, sign, signed, steps
 from soc_env.team import COORDINATOR, HUNTER, RESPONDER, TRIAGE
 
 WIDTH: Final = 100
@@ -18,6 +19,7 @@ MARKS: Final = 40
 # Colours by number are the terminal's own, so that they suit a light and a dark background.
 _BOLD, _DIM = "1", "2"
 _RED, _GREEN, _YELLOW, _BLUE, _CYAN = "31", "32", "33", "34", "36"
+_SIGN_COLOURS: Final = {-1: _RED, 0: _DIM, 1: _GREEN}
 _STATE_MARKS: Final = {
     HostState.CLEAN: ("·", _DIM),
     HostState.ISOLATED_CLEAN: ("o", _CYAN),
@@ -64,27 +66,20 @@ def _flow(title: str, pieces: Sequence[tuple[str, str]]) -> list[str]:
 def _heading(snapshot: Snapshot) -> list[str]:
     done = snapshot.step / max(1, snapshot.max_steps)
     left = f"{snapshot.env_id}   step {snapshot.step}/{snapshot.max_steps} "
-    right = f"   reward {_number(snapshot.reward)}   return {_number(snapshot.episode_return)}"
+    right = f"   reward {signed(snapshot.reward)}   return {signed(snapshot.episode_return)}"
     line = _paint(left, _BOLD) + _bar(done, 20, _DIM) + _paint(right, _BOLD)
     if snapshot.outcome is None:
         return [line]
-    return [line, _paint(f" {snapshot.outcome.upper()} ", f"7;{_outcome_colour(snapshot.outcome)}")]
-
-
-def _outcome_colour(outcome: str) -> str:
-    if "exfiltrated" in outcome:
-        return _RED
-    return _GREEN if "contained" in outcome else _YELLOW
+    return [line, _paint(f" {snapshot.outcome.upper()} ", f"7;{_SIGN_COLOURS[outcome_sign(snapshot.outcome)]}")]
 
 
 def _attack(snapshot: Snapshot) -> list[str]:
     """The phases as a chain, the present one in brackets."""
-    steps = "1 step" if snapshot.phase_steps == 1 else f"{snapshot.phase_steps} steps"
     pieces = []
     for index, name in enumerate(snapshot.phases):
         arrow = " > " if index else ""
         if index == snapshot.phase:
-            pieces.append((f"{arrow}[{name}, {steps}]", f"{_BOLD};{_RED}"))
+            pieces.append((f"{arrow}[{name}, {steps(snapshot.phase_steps)}]", f"{_BOLD};{_RED}"))
         else:
             pieces.append((arrow + name, _RED if index < snapshot.phase else _DIM))
     return ["", *_flow("ATTACK", pieces)]
@@ -192,17 +187,8 @@ def _actions(snapshot: Snapshot) -> list[str]:
 
 
 def _reward(snapshot: Snapshot) -> list[str]:
-    pieces = [(_number(snapshot.reward), _sign_colour(snapshot.reward))]
+    pieces = [(signed(snapshot.reward), _SIGN_COLOURS[sign(snapshot.reward)])]
     for name, value in snapshot.reward_terms.items():
         joint = " = " if len(pieces) == 1 else "   "
-        pieces.append((f"{joint}{name} {_number(value)}", _sign_colour(value)))
+        pieces.append((f"{joint}{name} {signed(value)}", _SIGN_COLOURS[sign(value)]))
     return ["", *_flow("REWARD", pieces)]
-
-
-def _number(value: float) -> str:
-    return f"{round(float(value), 2) + 0.0:+.2f}"  # + 0.0 so that -0.001 does not read -0.00
-
-
-def _sign_colour(value: float) -> str:
-    rounded = round(float(value), 2)
-    return _DIM if rounded == 0 else _GREEN if rounded > 0 else _RED

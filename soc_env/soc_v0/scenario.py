@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,10 +12,11 @@ from soc_env.soc_v0 import layout, state
 from soc_env.soc_v0.config import Config
 from soc_env.soc_v0.rules.step import KERNELS
 from soc_env.soc_v0.state import NEVER, Arrays
-from soc_env.team import AGENTS, CONTROL_SLICES, HUNTER, RESPONDER, TRIAGE
+from soc_env.team import AGENTS, CONTROL_SLICES, COORDINATOR, HUNTER, RESPONDER, TRIAGE
 
-# What a picture calls the parts of an action: label and entries.
-ACTION_GROUPS = {
+# What the numbers of an action mean: label and entries. Those in no group have no effect.
+ACTION_GROUPS: Mapping[str, tuple[tuple[str, slice], ...]] = {
+    COORDINATOR: (("hunt intensity", slice(0, 1)), ("hunt scope", slice(1, 2)), ("isolation", slice(4, 5))),
     HUNTER: (("intensity", slice(0, 5)), ("scope", slice(5, 10))),
     RESPONDER: (("isolate", slice(0, 5)), ("remediate", slice(5, 10))),
 }
@@ -24,12 +27,17 @@ class SocV0:
 
     env_id = "soc_v0"
     kernels = KERNELS
+    action_groups = ACTION_GROUPS
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.parameters = state.parameters(config)
         self.observation_spaces = {agent: layout.box(layout.fields(agent, config)) for agent in AGENTS}
         self.state_space = layout.box(layout.state_fields(config))
+
+    def fields(self, agent: str) -> tuple[layout.Field, ...]:
+        """What the entries of an agent's observation mean, in order."""
+        return layout.fields(agent, self.config)
 
     def allocate(self, num_envs: int) -> Arrays:
         """Zeroed state arrays for `num_envs` lanes."""
@@ -75,7 +83,7 @@ class SocV0:
             queue_capacity=config.queue_capacity,
             directive=now["directive"].copy(),
             actions=self._actions(controls, verdict) if now["step"] else {},
-            action_groups=ACTION_GROUPS,
+            action_groups=self.action_groups,
             reward=float(sum(self._reward_terms(now).values())),
             reward_terms=self._reward_terms(now),
             episode_return=float(now["episode_return"]),

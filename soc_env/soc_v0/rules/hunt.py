@@ -61,7 +61,8 @@ def scan_victims(c, s, i, stream, segment, chance, found, num_found):
 def count_false_scans(c, s, i, stream, segment):
     """How many clean hosts of a segment, isolated ones too, look bad to an intense scan."""
     first = segment * c.hosts_per_segment
+    compromised = s.compromised[i, first : first + c.hosts_per_segment]
     count = 0
-    for h in range(first, first + c.hosts_per_segment):
-        count += (uniform(stream, h) < c.false_scan_probability) & (s.compromised[i, h] == 0)
+    for k in range(c.hosts_per_segment):
+        count += (uniform(stream, first + k) < c.false_scan_probability) & (compromised[k] == 0)
     return count

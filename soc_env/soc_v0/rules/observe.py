@@ -63,9 +63,10 @@ def count_hosts(c, s, i, tally):
         tally[DETECTED, segment] += s.detected[i, h]
         tally[ACTIVE, segment] += s.compromised[i, h] & (1 - s.isolated[i, h])
     for segment in range(NUM_SEGMENTS):
-        isolated = 0
-        for h in range(segment * c.hosts_per_segment, (segment + 1) * c.hosts_per_segment):
-            isolated += np.int64(s.isolated[i, h])
+        isolated = np.int64(0)
+        first = segment * c.hosts_per_segment
+        for flag in s.isolated[i, first : first + c.hosts_per_segment]:
+            isolated += flag
         tally[ISOLATED, segment] = isolated
 
 

@@ -57,11 +57,13 @@ def isolate_detected(c, s, i, stream, segment, chance):
 def isolate_clean(c, s, i, stream, segment):
     """Isolate hosts that are not compromised, isolated already or not, by mistake; returns how many."""
     first = segment * c.hosts_per_segment
+    last = first + c.hosts_per_segment
+    compromised, isolated = s.compromised[i, first:last], s.isolated[i, first:last]
     hits = 0
-    for h in range(first, first + c.hosts_per_segment):
-        hit = (uniform(stream, h) < c.collateral_probability) & (s.compromised[i, h] == 0)
-        s.isolated[i, h] |= hit
-        hits += hit
+    for k in range(c.hosts_per_segment):
+        if (uniform(stream, first + k) < c.collateral_probability) & (compromised[k] == 0):
+            isolated[k] = 1
+            hits += 1
     return hits
 
 

@@ -1,0 +1,41 @@
+"""Observations without what a real SOC could not know."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from soc_env.engine.scenario import Scenario
+from soc_env.team import AGENTS, OBSERVATION_SIZES
+from soc_env.wrappers.translation import TeamEnv, Translation, scenario_of, wrap
+
+
+class _LeakFree(Translation):
+    name = "leak_free"
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.leaks = {agent: np.zeros(OBSERVATION_SIZES[agent], np.bool_) for agent in AGENTS}
+        for agent, leaks in self.leaks.items():
+            for field in scenario.fields(agent):
+                leaks[field.slice] = field.leaks_truth
+
+    def observation(self, agent: str, observation: np.ndarray) -> np.ndarray:
+        return np.where(self.leaks[agent], np.float32(0.0), observation)
+
+
+def leak_free(env: TeamEnv) -> TeamEnv:
+    """Hide the truth that observations leak: each such entry is always 0.
+
+    The entries are those whose field has `leaks_truth` (for soc_v0 see `soc_v0.fields(agent)`): the
+    shares of compromised hosts, mean stages, the attacker's visibility, the alerts' truth bits and the
+    visibility behind them. Sizes and spaces stay as they are, so policies and networks still fit.
+    `state()` and the episode's metrics keep the truth, which is what they are for.
+
+    Results under this wrapper cannot be compared with the published ones.
+
+    Args:
+        env: a `parallel_env`, `env` or `vector_env` of soc_env, wrapped or not; the same kind comes back.
+
+    Raises:
+        TypeError: another kind of environment.
+    """
+    return wrap(env, _LeakFree(scenario_of(env, "leak_free")))
