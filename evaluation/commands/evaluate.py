@@ -1,0 +1,167 @@
+"""`soc-env evaluate`: play teams, compare them, write the tables."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from rich.console import Console
+
+from evaluation import paper
+from evaluation.commands import arg
+from evaluation.comparison import Row, held_out_row, paper_row
+from evaluation.entrants import REFERENCES, Entrant, find_entrants
+from evaluation.environments import EnvSpec
+from evaluation.files import write_json, write_text
+from evaluation.progress import EpisodeProgress, episode_progress
+from evaluation.protocol import NUM_EPISODES
+from evaluation.report import Results
+from evaluation.seeds import EVALUATION_SEEDS, check_training_seed, evaluation_seeds
+
+PIPED_WIDTH = 100  # columns, where the output is no terminal
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Play teams and show how good they are, with 95 % intervals.
+
+    A TEAM is a registered name such as rule-soar or single-drl (any unknown one lists them all), a
+      class of your own that needs no arguments, or a path: of a saved policy, of a training run, or
+      of a folder of training runs that differ in their seeds.
+
+    Protocols:
+    - held-out, the one to trust: a team plays seeded episodes that training never sees,
+      exactly one a lane, with its greedy actions. Tuned-SOAR, Zero+enrich and a learner's own
+      untrained networks are played beside it, and differences are taken episode by episode.
+    - paper, to compare with the published table: for learners the last episodes of their
+      training runs, from the logs under --runs; teams that do not learn are played.
+
+    A team that cannot be measured is said to, and does not stop the others; the exit status is then 1.
+
+    For example:
+      soc-env evaluate rule-soar tuned-soar --protocol both --output results/scripted
+      soc-env evaluate single-drl --seeds 42 123 --episodes 500
+      soc-env evaluate my_package.my_module:MyTeam runs/soc_v0/single-drl-42
+    """
+
+    teams: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="TEAM [TEAM ...]", help_behavior_hint="(required)"),
+    ]
+    """The teams to play; see above."""
+
+    protocol: Literal["held-out", "paper", "both"] = "held-out"
+    """How to measure; see above."""
+
+    seeds: Annotated[tuple[int, ...], tyro.conf.arg(metavar="INT [INT ...]")] = paper.SEEDS
+    """Training seeds of registered learners, and the seeds of the paper's protocol."""
+
+    episodes: int = NUM_EPISODES
+    """Episodes for each seed."""
+
+    seed: int = EVALUATION_SEEDS.start
+    """The first evaluation seed; the k-th training seed plays the k-th evaluation seed from here."""
+
+    env: Annotated[str, tyro.conf.arg(metavar="ENV")] = "soc_v0"
+    """The environment."""
+
+    hosts_per_segment: Annotated[int | None, arg("INT")] = None
+    """Hosts in each segment; by default the environment's own number."""
+
+    env_set: Annotated[tuple[str, ...], arg("KEY=VALUE [KEY=VALUE ...]")] = ()
+    """Other settings of the environment, for instance stealth=0.9 max_steps=100."""
+
+    runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs")
+    """Where `soc-env train` keeps its runs, whose logs the paper's protocol reads."""
+
+    output: Annotated[Path | None, arg("FOLDER")] = None
+    """Folder for table.md and results.json; by default nothing is written."""
+
+    def run(self) -> None:
+        """Play, print the tables and write the files."""
+        try:
+            spec = self._environment()
+            entrants = self._entrants(spec)
+            held_out_seeds = self._evaluation_seeds(entrants)
+        except (TypeError, ValueError, ImportError) as error:
+            raise SystemExit(f"soc-env evaluate: {error}") from None
+
+        began, created = time.perf_counter(), datetime.now(UTC).isoformat(timespec="seconds")
+        console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+        asked = [
+            entrant for entrant in entrants if entrant.name in self.teams and entrant.kind != "untrained"
+        ]
+        held_out_rows, paper_rows = [], []
+        with episode_progress(Console(stderr=True)) as progress:
+            if self.protocol in ("paper", "both"):
+                paper_rows = [self._paper(entrant, spec, progress) for entrant in asked]
+            if self.protocol in ("held-out", "both"):
+                held_out_rows = [self._held_out(e, spec, held_out_seeds, progress) for e in entrants]
+        results = Results(
+            spec, self.episodes, held_out_rows, paper_rows, time.perf_counter() - began, created
+        )
+        if self.output is not None:  # before printing, which fails where the reader of a pipe has gone
+            write_text(self.output / "table.md", results.to_markdown())
+            write_json(self.output / "results.json", results.to_json())
+        for table in results.tables():
+            console.print(table.to_rich(), "")
+        if self.output is not None:
+            console.print(f"Written: {self.output / 'table.md'} and results.json beside it", soft_wrap=True)
+        if any(row.error for row in (*held_out_rows, *paper_rows)):
+            raise SystemExit(1)
+
+    def _environment(self) -> EnvSpec:
+        config: dict[str, Any] = dict(_setting(text) for text in self.env_set)
+        if self.hosts_per_segment is not None:
+            config["hosts_per_segment"] = self.hosts_per_segment
+        spec = EnvSpec(self.env, config)
+        spec.make_vector_env(1).close()  # so that a wrong setting is said now, not in every row
+        return spec
+
+    def _entrants(self, spec: EnvSpec) -> list[Entrant]:
+        if not self.teams:
+            raise ValueError("give at least one team; `soc-env evaluate --help` says what can be given")
+        if self.episodes < 1:
+            raise ValueError(f"--episodes must be at least 1, got {self.episodes}")
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"--seeds must be different training seeds, got {list(self.seeds)}")
+        for seed in self.seeds:
+            check_training_seed(seed, "--seeds")
+        references = () if self.protocol == "paper" else REFERENCES
+        names = dict.fromkeys((*self.teams, *references))
+        return [e for name in names for e in find_entrants(name, spec.env_id, self.seeds, self.runs)]
+
+    def _evaluation_seeds(self, entrants: list[Entrant]) -> tuple[int, ...]:
+        count = max(len(self.seeds), *(len(entrant.training_seeds) for entrant in entrants))
+        return evaluation_seeds(count, self.seed)
+
+    def _held_out(
+        self, entrant: Entrant, spec: EnvSpec, seeds: tuple[int, ...], progress: EpisodeProgress
+    ) -> Row:
+        untrained = ", untrained" if entrant.kind == "untrained" else ""
+        blocks = len(entrant.training_seeds) or len(seeds)
+        bar = progress.bar(f"{entrant.label}{untrained}", blocks * self.episodes)
+        return held_out_row(entrant, spec, seeds, self.episodes, bar)
+
+    def _paper(self, entrant: Entrant, spec: EnvSpec, progress: EpisodeProgress) -> Row:
+        if entrant.kind != "fixed":
+            return paper_row(entrant, spec, self.seeds, self.episodes)
+        bar = progress.bar(f"{entrant.label}, the paper's protocol", len(self.seeds) * self.episodes)
+        return paper_row(entrant, spec, self.seeds, self.episodes, bar)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not (key.isidentifier() and equals):
+        raise ValueError(f"--env-set must be KEY=VALUE, got {text!r}")
+    try:
+        return key, ast.literal_eval(value)
+    except (SyntaxError, ValueError):
+        return key, value

@@ -1,0 +1,52 @@
+"""Progress in the terminal: a bar a team, with episodes done and their rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
+
+
+class EpisodeRate(ProgressColumn):
+    """Episodes a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f} episodes/s", style="progress.data.speed")
+
+
+class EpisodeProgress:
+    """The bars of several teams."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def bar(self, description: str, num_episodes: int) -> Callable[[int], None]:
+        """A new bar; call what comes back with the number of episodes that have just ended."""
+        task = self._progress.add_task(description, total=num_episodes)
+        return lambda count: self._progress.advance(task, count)
+
+
+@contextmanager
+def episode_progress(console: Console) -> Iterator[EpisodeProgress]:
+    """Bars while the block runs; nothing where the console is no terminal."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        EpisodeRate(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield EpisodeProgress(progress)

@@ -1,0 +1,236 @@
+"""The PettingZoo faces: PettingZoo's own conformance tests, and that both play the same episodes."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import pickle
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pettingzoo
+import pytest
+from pettingzoo.test import (
+    api_test,
+    max_cycles_test,
+    parallel_api_test,
+    parallel_seed_test,
+    performance_benchmark,
+    render_test,
+    seed_test,
+)
+from pettingzoo.test.state_test import state_test
+from pettingzoo.utils.conversions import aec_to_parallel, parallel_to_aec
+
+from soc_env import soc_v0
+from soc_env.team import AGENTS, COORDINATOR
+
+CONFIG: dict[str, Any] = {"hosts_per_segment": 6, "max_steps": 12}
+
+# What PettingZoo's tests remark about any team of unlike agents whose observations hold noise and
+# entries that are always 0; every other warning is an error.
+remarks_expected = pytest.mark.filterwarnings(
+    "error",
+    "ignore:We recommend agents to be named",
+    "ignore:Agent's (minimum|maximum) observation space value is -?infinity",
+    "ignore:Agent's maximum and minimum observation space values are equal",
+    "ignore:Agents have different (observation|action) space sizes",
+    "ignore:Observations are different shapes",
+    "ignore:Observation numpy array is all zeros",
+)
+
+
+def random_actions(env: Any) -> dict[str, Any]:
+    return {agent: env.action_space(agent).sample() for agent in env.agents}
+
+
+def seed_actions(env: Any) -> Any:
+    for number, agent in enumerate(env.possible_agents):
+        env.action_space(agent).seed(number)
+    return env
+
+
+# PettingZoo's tests
+
+
+@remarks_expected
+def test_parallel_env_passes_pettingzoos_test() -> None:
+    parallel_api_test(soc_v0.parallel_env(**CONFIG), num_cycles=100)
+
+
+@remarks_expected
+def test_aec_env_passes_pettingzoos_test() -> None:
+    api_test(soc_v0.env(**CONFIG), num_cycles=100)
+
+
+@remarks_expected
+@pytest.mark.parametrize(
+    "convert",
+    [lambda: parallel_to_aec(soc_v0.parallel_env(**CONFIG)), lambda: soc_v0.raw_env(**CONFIG)],
+    ids=["parallel_to_aec", "raw_env"],
+)
+def test_other_ways_to_an_aec_env_pass_too(convert: Any) -> None:
+    api_test(convert(), num_cycles=100)
+
+
+@remarks_expected
+def test_pettingzoos_parallel_view_of_the_aec_env_passes_too() -> None:
+    parallel_api_test(aec_to_parallel(soc_v0.env(**CONFIG)), num_cycles=100)
+
+
+@remarks_expected
+def test_a_seed_decides_everything() -> None:
+    parallel_seed_test(lambda: soc_v0.parallel_env(**CONFIG), num_cycles=30)
+    seed_test(lambda: soc_v0.env(**CONFIG), num_cycles=30)
+
+
+@remarks_expected
+def test_state_is_in_its_space() -> None:
+    state_test(soc_v0.env(**CONFIG), soc_v0.parallel_env(**CONFIG), num_cycles=100)
+
+
+@remarks_expected
+def test_max_cycles_limits_the_episode() -> None:
+    max_cycles_test(soc_v0)
+
+
+@remarks_expected
+def test_pettingzoos_benchmark_runs(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    clock = itertools.count(0.0, 0.05)  # 100 cycles instead of 5 seconds
+    module = importlib.import_module("pettingzoo.test.performance_benchmark")
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: next(clock)))
+    performance_benchmark(soc_v0.env(**CONFIG))
+    assert "turns per second" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("face", [soc_v0.env, soc_v0.parallel_env], ids=["aec", "parallel"])
+def test_every_render_mode_gives_its_kind_of_picture(face: Any) -> None:
+    def make(render_mode: str) -> Any:
+        env = face(render_mode=render_mode, **CONFIG)
+        return env if face is soc_v0.env else parallel_to_aec(env)
+
+    render_test(make)
+
+
+@pytest.mark.parametrize("kind", ["parallel", "aec"])
+def test_pettingzoo_makes_them_by_name(kind: str) -> None:
+    env = pettingzoo.make(kind, "soc_env/soc-v0", **CONFIG)
+    own = {"parallel": soc_v0.parallel_env, "aec": soc_v0.env}[kind](**CONFIG)
+    env.reset(seed=4)
+    own.reset(seed=4)
+    assert type(env.unwrapped) is type(own)
+    assert np.array_equal(env.state(), own.state())
+
+
+# Both faces play the same
+
+
+def play_parallel(seed: int, episodes: int) -> Iterator[tuple]:
+    env = seed_actions(soc_v0.parallel_env(**CONFIG))
+    for episode in range(episodes):
+        observations, infos = env.reset(seed=seed if episode == 0 else None)
+        yield observations, env.state(), None, None, None, infos
+        while env.agents:
+            observations, rewards, terminated, truncated, infos = env.step(random_actions(env))
+            yield observations, env.state(), rewards, terminated, truncated, infos
+
+
+def play_aec(seed: int, episodes: int) -> Iterator[tuple]:
+    env = seed_actions(soc_v0.env(**CONFIG))
+    for episode in range(episodes):
+        env.reset(seed=seed if episode == 0 else None)
+        yield {agent: env.observe(agent) for agent in AGENTS}, env.state(), None, None, None, env.infos
+        while not any(env.terminations.values()) and not any(env.truncations.values()):
+            actions = random_actions(env)
+            for agent in AGENTS:
+                assert env.agent_selection == agent
+                env.step(actions[agent])
+            observations = {agent: env.observe(agent) for agent in AGENTS}
+            yield observations, env.state(), env.rewards, env.terminations, env.truncations, env.infos
+        for agent in AGENTS:
+            assert env.agent_selection == agent
+            env.step(None)
+        assert env.agents == []
+
+
+def test_the_aec_env_plays_the_parallel_env_step_for_step() -> None:
+    steps = 0
+    for parallel, aec in zip(play_parallel(5, episodes=6), play_aec(5, episodes=6), strict=True):
+        for agent in AGENTS:
+            assert parallel[0][agent].tobytes() == aec[0][agent].tobytes()
+        assert parallel[1].tobytes() == aec[1].tobytes()
+        assert parallel[2:] == aec[2:]
+        steps += 1
+    assert steps > 40
+
+
+def test_in_the_aec_env_every_agent_collects_each_reward_once() -> None:
+    parallel = seed_actions(soc_v0.parallel_env(**CONFIG))
+    parallel.reset(seed=6)
+    expected = 0.0
+    while parallel.agents:
+        expected += parallel.step(random_actions(parallel))[1][COORDINATOR]
+    aec = seed_actions(soc_v0.env(**CONFIG))
+    aec.reset(seed=6)
+    returns = dict.fromkeys(AGENTS, 0.0)
+    for agent in aec.agent_iter():
+        _, reward, terminated, truncated, _ = aec.last()
+        returns[agent] += reward
+        aec.step(None if terminated or truncated else aec.action_space(agent).sample())
+    assert returns == pytest.approx(dict.fromkeys(AGENTS, expected))
+
+
+def test_within_a_cycle_nothing_moves_until_the_last_agent_has_acted() -> None:
+    env = soc_v0.env(**CONFIG)
+    env.reset(seed=1)
+    before = env.state()
+    for agent in AGENTS[:-1]:
+        env.step(env.action_space(agent).sample())
+        assert np.array_equal(env.state(), before)
+    env.step(env.action_space(AGENTS[-1]).sample())
+    assert not np.array_equal(env.state(), before)
+
+
+# Copies
+
+
+def advance(env: Any, action: Any) -> list[Any]:
+    """One step of any face; what it shows afterwards."""
+    result = env.step(action)
+    if isinstance(env, pettingzoo.AECEnv):
+        result = env.last()
+    return [result, env.state()]
+
+
+def to_bytes(shown: Any) -> Any:
+    if isinstance(shown, dict):
+        return {key: to_bytes(value) for key, value in shown.items()}
+    if isinstance(shown, (list, tuple)):
+        return [to_bytes(value) for value in shown]
+    return shown.tobytes() if isinstance(shown, np.ndarray) else shown
+
+
+def next_action(env: Any) -> Any:
+    if isinstance(env, gymnasium.Env):
+        return env.action_space.sample()
+    if isinstance(env, pettingzoo.AECEnv):
+        return env.action_space(env.agent_selection).sample()
+    return random_actions(env)
+
+
+@pytest.mark.parametrize("face", [soc_v0.parallel_env, soc_v0.env, soc_v0.joint_env])
+def test_a_pickled_environment_goes_on_in_mid_episode_with_the_same_bits(face: Any) -> None:
+    env = face(**CONFIG | {"max_steps": 40})
+    env.reset(seed=0)
+    for _ in range(9):  # in mid-cycle for the AEC face
+        advance(env, next_action(env))
+    twin = pickle.loads(pickle.dumps(env))
+    for _ in range(12):
+        action = next_action(env)
+        assert to_bytes(advance(env, action)) == to_bytes(advance(twin, action))
+    env.reset()
+    twin.reset()
+    assert np.array_equal(env.state(), twin.state())
