@@ -15,9 +15,16 @@ pytestmark = pytest.mark.install
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "NUMBA_CACHE_DIR")}
+    clean = {
+        name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "NUMBA_CACHE_DIR")
+    }
     return subprocess.run(
-        [str(part) for part in command], cwd=cwd, env=clean | environment, capture_output=True, text=True, check=False
+        [str(part) for part in command],
+        cwd=cwd,
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -33,7 +40,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def empty_environment(path: Path, *requirements: str | Path) -> Path:
     """A fresh virtual environment with the requirements; returns its bin folder."""
     venv.create(path, with_pip=True)
-    installed = run(path / "bin" / "pip", "install", "-q", "-c", ROOT / "constraints.txt", *requirements, cwd=path)
+    installed = run(
+        path / "bin" / "pip", "install", "-q", "-c", ROOT / "constraints.txt", *requirements, cwd=path
+    )
     assert installed.returncode == 0, installed.stderr
     return path / "bin"
 
@@ -93,5 +102,7 @@ def test_scripted_teams_are_evaluated_without_torch(wheel: Path, tmp_path: Path)
 
 def test_a_source_tree_installs_as_the_wheel_does(tmp_path: Path):
     bin_folder = empty_environment(tmp_path / "venv", ROOT)
-    result = run(bin_folder / "python", "-c", "from soc_env import soc_v0; print(soc_v0.parallel_env())", cwd=tmp_path)
+    result = run(
+        bin_folder / "python", "-c", "from soc_env import soc_v0; print(soc_v0.parallel_env())", cwd=tmp_path
+    )
     assert result.stdout.strip() == "soc_v0", result.stderr

@@ -1,7 +1,21 @@
-"""Pictures of a moment of an episode."""
+"""Pictures of a moment of an episode: a scenario fills in a `Snapshot`, a `Renderer` shows it.
 
+Importing this package does not import pygame; only what draws does, when it is made.
+"""
 
-class Renderer:  # replaced by the renderer proper
-    def __init__(self, render_mode, fps): ...
-    def render(self, snapshot): ...
-    def close(self): ...
+from soc_env.rendering.frame import FrameRenderer
+from soc_env.rendering.renderer import RENDER_MODES, Renderer
+from soc_env.rendering.snapshot import AlertView, SegmentView, Snapshot
+from soc_env.rendering.text import render_text
+from soc_env.rendering.window import Window
+
+__all__ = [
+    "RENDER_MODES",
+    "AlertView",
+    "FrameRenderer",
+    "Renderer",
+    "SegmentView",
+    "Snapshot",
+    "Window",
+    "render_text",
+]

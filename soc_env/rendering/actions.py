@@ -1,4 +1,4 @@
-"""The last step's actions sorted for drawing: what is set for each segment, and what for the whole network."""
+"""The last step's actions sorted for drawing: what is set for each segment, and what is set once."""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
-"""Drawing on an off-screen pygame surface: text, boxes, bars and arrows, in colours that colour-blind people can tell apart."""
+"""Drawing on an off-screen pygame surface, in colours that colour-blind people can tell apart."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
 from types import ModuleType
 from typing import Any, Final
 
@@ -32,7 +34,7 @@ FAINT: Final[Colour] = (126, 140, 161)
 INK: Final[Colour] = (226, 232, 240)
 DARK: Final[Colour] = (12, 16, 23)
 
-SMALL, NORMAL, LARGE = 18, 21, 30
+SMALL, NORMAL, TITLE = 18, 21, 24
 
 
 def blend(colour: Colour, other: Colour, share: float) -> Colour:
@@ -59,6 +61,9 @@ class Canvas:
         self._pygame: Any = load_pygame(purpose)
         self._pygame.font.init()
         self._fonts: dict[int, Any] = {}
+        self._line_image = lru_cache(maxsize=2000)(
+            self._draw_line
+        )  # most words come again in the next picture
         self._surface = self._pygame.Surface((width, height), depth=32)
 
     def rect(self, x: float, y: float, width: float, height: float) -> Any:
@@ -87,19 +92,12 @@ class Canvas:
 
         `anchor` is the point of the line that lies at (x, y), by its name in `pygame.Rect`.
         """
-        font = self._font(size)
-        if room is not None and font.size(text)[0] > 2 * room:
-            while text and font.size(text + "…")[0] > 2 * room:
-                text = text[:-1]
-            text += "…"
-        image = font.render(text, True, colour)
-        width = (image.get_width() + 1) // 2
-        image = self._pygame.transform.smoothscale(image, (width, (image.get_height() + 1) // 2))
-        # The line's own box, not the image's: that is taller where a letter reaches below the line.
-        line = self._pygame.Rect(0, 0, width, font.get_height() // 2)
+        image, height = self._line_image(text, size, colour, room)
+        # The line's own box, not the image's, which is taller where a letter reaches below the line.
+        line = self._pygame.Rect(0, 0, image.get_width(), height)
         setattr(line, anchor, (round(x), round(y)))
         self._surface.blit(image, line.topleft)
-        return width
+        return int(image.get_width())
 
     def box(self, rect: Any, colour: Colour, *, border: int = 0, radius: int = 0) -> None:
         """A filled rectangle, or with `border` pixels only its outline."""
@@ -125,7 +123,7 @@ class Canvas:
         across = np.array([-along[1], along[0]])
         neck = tip - 9 * along
         corners = [*points[:-1], tuple(neck)]
-        for start, end in zip(corners, corners[1:], strict=False):
+        for start, end in pairwise(corners):
             self._line(np.asarray(start, float), np.asarray(end, float), colour, width)
         self.polygon([tuple(tip), tuple(neck + 5 * across), tuple(neck - 5 * across)], colour)
 
@@ -134,8 +132,15 @@ class Canvas:
         side = np.array([-along[1], along[0]]) * width / 2
         self.polygon([tuple(start + side), tuple(end + side), tuple(end - side), tuple(start - side)], colour)
 
-    def _font(self, size: int) -> Any:
-        """The font at twice the size: drawn large and shrunk, small letters stand where they should."""
+    def _draw_line(self, text: str, size: int, colour: Colour, room: float | None) -> tuple[Any, int]:
+        """A line and its height: drawn twice as large, then shrunk, so that letters stand evenly."""
         if size not in self._fonts:
             self._fonts[size] = self._pygame.font.Font(None, 2 * size)  # None: the font that pygame brings
-        return self._fonts[size]
+        font = self._fonts[size]
+        if room is not None and font.size(text)[0] > 2 * room:
+            while text and font.size(text + "…")[0] > 2 * room:
+                text = text[:-1]
+            text += "…"
+        image = font.render(text, True, colour)
+        half = ((image.get_width() + 1) // 2, (image.get_height() + 1) // 2)
+        return self._pygame.transform.smoothscale(image, half), font.get_height() // 2

@@ -55,10 +55,10 @@ class Snapshot:
         directive: float (8,), the coordinator's directive in force.
         actions: the last step's action of each agent (float arrays, an int verdict for the triage),
             clipped as the rules say; empty after a reset.
-        action_groups: what the numbers of an agent's action mean, as (label, slice) pairs in the order
-            to show them; -1 is drawn as an empty bar, +1 as a full one, numbers in no group are not
-            drawn. A slice as long as `segments` holds a number for each of them; any other number is
-            given a label of its own, a slice of one. The coordinator's pairs also name the numbers of `directive`.
+        action_groups: what the numbers of an agent's action mean, as (short label, slice) pairs in the
+            order to show them; -1 is drawn as an empty bar, +1 as a full one, numbers in no group are
+            not drawn. A slice as long as `segments` holds a number for each of them; any other number
+            is given a label of its own, a slice of one. The coordinator's speak of `directive`.
         reward: the last step's; reward_terms: its terms by name, weights applied, summing to it.
         episode_return: sum of rewards so far.
         outcome: None while the episode runs, else for instance "contained", "exfiltrated", "time limit".

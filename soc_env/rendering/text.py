@@ -6,6 +6,9 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from soc_env.rendering.actions import action_bars, last_verdict
 from soc_env.rendering.hosts import HostState, count_states, gather_hosts
 from soc_env.rendering.snapshot import AlertView, Snapshot
@@ -54,8 +57,9 @@ def _title(text: str, note: str = "") -> str:
 
 
 def _flow(title: str, pieces: Sequence[tuple[str, str]]) -> list[str]:
-    """Pieces of text, each with its colour, one after the other under a title, in as many lines as they need."""
-    lines, line, used = [], _title(title), 10
+    """Pieces of text and their colours, one after the other under a title, in as many lines as they need."""
+    lines: list[str] = []
+    line, used = _title(title), 10
     for text, code in pieces:
         if used + len(text) > WIDTH:
             lines, line, used, text = [*lines, line], " " * 10, 10, text.lstrip()
@@ -70,7 +74,10 @@ def _heading(snapshot: Snapshot) -> list[str]:
     line = _paint(left, _BOLD) + _bar(done, 20, _DIM) + _paint(right, _BOLD)
     if snapshot.outcome is None:
         return [line]
-    return [line, _paint(f" {snapshot.outcome.upper()} ", f"7;{_SIGN_COLOURS[outcome_sign(snapshot.outcome)]}")]
+    return [
+        line,
+        _paint(f" {snapshot.outcome.upper()} ", f"7;{_SIGN_COLOURS[outcome_sign(snapshot.outcome)]}"),
+    ]
 
 
 def _attack(snapshot: Snapshot) -> list[str]:
@@ -136,7 +143,7 @@ def _count(count: int, width: int, state: HostState) -> str:
 def _queue(snapshot: Snapshot) -> list[str]:
     waiting, capacity = len(snapshot.alerts), snapshot.queue_capacity
     verdict = last_verdict(snapshot)
-    said = "no verdict yet" if verdict is None else f"{_paint(verdict.name.lower(), _BOLD)}"
+    said = "no verdict yet" if verdict is None else _paint(verdict.name.lower(), _BOLD)
     fullness = waiting / max(1, capacity)
     lines = [
         "",
@@ -162,7 +169,7 @@ def _alert(snapshot: Snapshot, alert: AlertView, place: str) -> str:
 def _actions(snapshot: Snapshot) -> list[str]:
     """Single numbers a line an agent, then one table of what each agent sets for each segment."""
     lines = ["", _title("TEAM", "lowest 0 %, highest 100 %")]
-    table: list[tuple[str, str, Sequence[float]]] = []
+    table: list[tuple[str, str, NDArray[np.floating]]] = []
     for agent in (COORDINATOR, HUNTER, RESPONDER):
         bars = action_bars(snapshot, agent)
         table += [(agent, label, values) for label, values in bars.by_segment]
@@ -190,5 +197,5 @@ def _reward(snapshot: Snapshot) -> list[str]:
     pieces = [(signed(snapshot.reward), _SIGN_COLOURS[sign(snapshot.reward)])]
     for name, value in snapshot.reward_terms.items():
         joint = " = " if len(pieces) == 1 else "   "
-        pieces.append((f"{joint}{name} {signed(value)}", _SIGN_COLOURS[sign(value)]))
+        pieces.append((f"{joint}{name.replace('_', ' ')} {signed(value)}", _SIGN_COLOURS[sign(value)]))
     return ["", *_flow("REWARD", pieces)]
