@@ -62,8 +62,12 @@ class TeamPolicy(Protocol):
         ...
 
 
-def registered_policies() -> dict[str, Callable[[], TeamPolicy]]:
-    """Policies that installed packages offer in the entry-point group `soc_env.policies`, unloaded."""
+def registered_policies() -> dict[str, Callable[[], Callable[[], TeamPolicy]]]:
+    """Policies that installed packages offer in the entry-point group `soc_env.policies`.
+
+    Returns:
+        {name: a function that imports the class or factory}.
+    """
     return {entry.name: entry.load for entry in entry_points(group=ENTRY_POINT_GROUP)}
 
 

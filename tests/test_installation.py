@@ -61,7 +61,8 @@ def test_the_core_brings_no_torch(core: Path):
 
 def test_the_environment_plays_outside_the_source_tree(core: Path):
     code = (
-        "from soc_env import soc_v0; import soc_env; env = soc_v0.parallel_env(render_mode='ansi'); env.reset(seed=1)\n"
+        "from soc_env import soc_v0; import soc_env\n"
+        "env = soc_v0.parallel_env(render_mode='ansi'); env.reset(seed=1)\n"
         "while env.agents: env.step({a: env.action_space(a).sample() for a in env.agents})\n"
         "print(soc_env.__file__); print(env.render())"
     )

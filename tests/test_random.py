@@ -92,8 +92,10 @@ observations, _ = env.reset(seed=5)
 for _ in range(60):
     for agent in observations:
         digest.update(np.ascontiguousarray(observations[agent]).tobytes())
-    actions = {"strategic_coordinator": rng.uniform(-1, 1, (3, 8)), "threat_hunter": rng.uniform(-1, 1, (3, 16)),
-               "alert_triage": rng.integers(0, 4, 3), "response_orchestrator": rng.uniform(-1, 1, (3, 12))}
+    actions = {
+        "strategic_coordinator": rng.uniform(-1, 1, (3, 8)), "threat_hunter": rng.uniform(-1, 1, (3, 16)),
+        "alert_triage": rng.integers(0, 4, 3), "response_orchestrator": rng.uniform(-1, 1, (3, 12)),
+    }
     observations, reward, terminated, truncated, info = env.step(actions)
     digest.update(reward.tobytes() + terminated.tobytes() + truncated.tobytes() + env.state().tobytes())
 print(digest.hexdigest())

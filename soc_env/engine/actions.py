@@ -87,7 +87,8 @@ def checked_verdicts(verdicts: Any, num_envs: int) -> NDArray[np.int64]:
     if num_envs and (array.min() < 0 or array.max() >= NUM_VERDICTS):
         lane = np.flatnonzero((array < 0) | (array >= NUM_VERDICTS))[0]
         raise ValueError(
-            f"{TRIAGE}: verdicts must be integers from 0 to {NUM_VERDICTS - 1}, got {array[lane]} in lane {lane}"
+            f"{TRIAGE}: verdicts must be integers from 0 to {NUM_VERDICTS - 1}, "
+            f"got {array[lane]} in lane {lane}"
         )
     return array
 

@@ -16,7 +16,16 @@ import numpy as np
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-COMPILED = not numba.config.DISABLE_JIT
+COMPILED = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]  # set at run time
+
+_RULE_OPTIONS: dict[str, Any] = {
+    "error_model": "numpy",
+    "forceinline": True,
+    "_nrt": False,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+_ENTRY_POINT_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
 
 
 def rule(function: Function) -> Function:
@@ -27,17 +36,16 @@ def rule(function: Function) -> Function:
     a step several times faster (benchmarks/README.md). Wrappers for Python would double the time to
     compile.
     """
-    if not COMPILED:
-        return function
-    return numba.njit(
-        error_model="numpy", forceinline=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True
-    )(function)
+    return numba.njit(**_RULE_OPTIONS)(function) if COMPILED else function
 
 
 def entry_point(function: Function) -> Function:
     """Compile a function that Python calls; its machine code is kept on disk for the next process."""
     if COMPILED:
-        return numba.njit(error_model="numpy", cache=True, nogil=True)(function)
+        try:
+            return numba.njit(**_ENTRY_POINT_OPTIONS, cache=True)(function)
+        except RuntimeError:  # no folder to keep the cache in can be written to
+            return numba.njit(**_ENTRY_POINT_OPTIONS)(function)
     # Hashing relies on integers that wrap around, about which plain NumPy scalars warn.
     return np.errstate(over="ignore")(function)
 

@@ -46,8 +46,8 @@ class Engine:
         self.episodes = np.full(num_envs, -1, np.int64)
         self._lane_keys = np.zeros(num_envs, np.uint64)
         self._episode_keys = np.zeros(num_envs, np.uint64)
+        self._seeded = np.zeros(num_envs, np.bool_)
         self._everyone = np.ones(num_envs, np.bool_)
-        self.seed(np.full(num_envs, seeding.root_keys([seeding.fresh_seed()])[0]), np.arange(num_envs))
 
     def seed(
         self,
@@ -64,6 +64,7 @@ class Engine:
         seeding.fold_lanes(roots, lanes, lane_keys, network_keys)
         self._lane_keys[mask] = lane_keys[mask]
         self.episodes[mask] = -1
+        self._seeded |= mask
         self._run(self.scenario.kernels.draw_network, mask, network_keys)
 
     def reset(
@@ -76,6 +77,11 @@ class Engine:
             these lanes were written, or a new array, in which the others are zero.
         """
         mask = self._everyone if mask is None else mask
+        unseeded = mask & ~self._seeded
+        if unseeded.any():
+            # Drawn here and not before, so that copies of an environment that nobody seeded differ.
+            root = seeding.root_keys([seeding.fresh_seed()])[0]
+            self.seed(np.full(self.num_envs, root), np.arange(self.num_envs), unseeded)
         if observations is None:
             observations = np.zeros((self.num_envs, JOINT_OBSERVATION_SIZE), np.float32)
         self.episodes[mask] += 1
@@ -144,11 +150,12 @@ class Engine:
             given = np.asarray(saved[name])
             if given.shape != array.shape or given.dtype != array.dtype:
                 raise ValueError(
-                    f"saved state {name!r} is {given.dtype}{given.shape}, expected {array.dtype}{array.shape}: "
-                    "it comes from another config or number of lanes"
+                    f"saved state {name!r} is {given.dtype}{given.shape}, expected "
+                    f"{array.dtype}{array.shape}: it comes from another config or number of lanes"
                 )
         for name, array in arrays.items():
             array[...] = saved[name]
+        self._seeded[:] = True
 
     def _saved_arrays(self) -> dict[str, np.ndarray]:
         own = ("controls", "verdicts", "rewards", "terminated", "truncated", "over", "episodes")

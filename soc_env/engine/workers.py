@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 # Below this many lanes a thread's start costs more than it saves (some 30 microseconds a call).
@@ -29,10 +30,7 @@ def run_over_lanes(kernel: Callable[..., None], arguments: tuple[Any, ...], lane
         return
     bounds = [lanes * k // threads for k in range(threads + 1)]
     pool = _pool(threads - 1)
-    others = [
-        pool.submit(kernel, *arguments, first, last)
-        for first, last in zip(bounds[1:-1], bounds[2:], strict=True)
-    ]
+    others = [pool.submit(kernel, *arguments, first, last) for first, last in pairwise(bounds[1:])]
     kernel(*arguments, bounds[0], bounds[1])
     for other in others:
         other.result()

@@ -83,7 +83,7 @@ class TeamVectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
         self._observations: NDArray[np.float32] | None = None
         self._renderer: Renderer | None = None
 
-    def reset(  # type: ignore[override]  # Gymnasium's own vector environments accept lists of seeds, too
+    def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observations, dict[str, Any]]:
         """Begin episodes in all lanes, or in those of `options["reset_mask"]`, bool (num_envs,).
@@ -195,8 +195,8 @@ class TeamVectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
 
     def _final_observations(self, observations: np.ndarray, ended: NDArray[np.bool_]) -> np.ndarray:
         final = np.full(self.num_envs, None, dtype=object)
-        for lane in np.flatnonzero(ended):
-            final[lane] = split_observations(observations[lane].copy())
+        for lane, row in zip(np.flatnonzero(ended), observations[ended], strict=True):
+            final[lane] = split_observations(row)
         return final
 
     @staticmethod

@@ -8,10 +8,11 @@ Agents and actions (all act in every step):
 
 | agent | action | meaning |
 |---|---|---|
-| strategic_coordinator | Box(-1, 1, (8,)) | the directive: entry 0 adds to the hunter's intensity, 1 to its scope, 4 to the responder's isolation; the rest is unused |
-| threat_hunter | Box(-1, 1, (16,)) | per segment intensity (0-4) and scope (5-9) of the hunt; the rest is unused |
+| strategic_coordinator | Box(-1, 1, (8,)) | the directive: adds to the hunter's intensity (0) and scope (1) \
+and to the responder's isolation (4); the rest is unused |
+| threat_hunter | Box(-1, 1, (16,)) | per segment intensity (0-4) and scope (5-9); the rest is unused |
 | alert_triage | Discrete(4) | on the oldest alert: 0 escalate, 1 suppress, 2 correlate, 3 enrich |
-| response_orchestrator | Box(-1, 1, (12,)) | per segment isolation (0-4) and remediation (5-9); the rest is unused |
+| response_orchestrator | Box(-1, 1, (12,)) | per segment isolation (0-4), remediation (5-9); rest unused |
 
 Observations are float32 of 64, 128, 64 and 96 entries, which `fields(agent)` names and describes.
 The reward, shared by all, is R_det + 1.5 R_resp - 0.3 R_cost - 2 R_fp. An episode terminates when

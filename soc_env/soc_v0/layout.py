@@ -18,8 +18,8 @@ ALERTS_SHOWN, ALERT_SIZE = 10, 6
 ENDPOINTS_SHOWN = 48
 
 # Standard deviations of the noise entries, and the weight of the stage in an endpoint's entry.
-COORDINATOR_NOISE, HUNTER_SEGMENT_NOISE, HUNTER_NOISE, RESPONDER_NOISE = map(np.float32, (0.1, 0.2, 0.1, 0.1))
-ENDPOINT_NOISE, ENDPOINT_SIGNAL = np.float32(0.15), 0.3
+COORDINATOR_NOISE, HUNTER_SEGMENT_NOISE, HUNTER_NOISE, RESPONDER_NOISE = 0.1, 0.2, 0.1, 0.1
+ENDPOINT_NOISE, ENDPOINT_SIGNAL = 0.15, 0.3
 
 # Normal deviates in one joint observation: 40 + 98 + 25, rounded up to whole vector registers.
 NUM_NORMALS = 176
@@ -73,7 +73,7 @@ class _Layout:
         start = self.fields[-1].start + self.fields[-1].size if self.fields else 0
         if noise:
             low, high = -np.inf, np.inf
-        self.fields.append(Field(name, start, size, low, high, description, leaks_truth, float(noise)))
+        self.fields.append(Field(name, start, size, low, high, description, leaks_truth, noise))
 
     def pad(self, size: int) -> tuple[Field, ...]:
         used = self.fields[-1].start + self.fields[-1].size

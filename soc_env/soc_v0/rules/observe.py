@@ -86,7 +86,7 @@ def observe_net(c, tally, out, start):
 def add_noise(out, start, count, std, normals, used):
     """Write `count` noise entries; returns how many normals are used up."""
     for j in range(count):
-        out[start + j] = std * normals[used + j]
+        out[start + j] = np.float32(std) * normals[used + j]
     return used + count
 
 

@@ -39,9 +39,10 @@ def keep_most_severe(c, s, i, segment):
     kept = -1
     for position in range(lane.queue_length):
         alert = s.queue[i, place_in_ring(c, s, i, position)]
-        if alert.segment == segment:
-            if kept < 0 or alert.severity > s.queue[i, place_in_ring(c, s, i, kept)].severity:
-                kept = position
+        if alert.segment != segment:
+            continue
+        if kept < 0 or alert.severity > s.queue[i, place_in_ring(c, s, i, kept)].severity:
+            kept = position
     length = 0
     for position in range(lane.queue_length):
         alert = s.queue[i, place_in_ring(c, s, i, position)]
