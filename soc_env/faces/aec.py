@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium
 import numpy as np
 from pettingzoo import AECEnv
 
 from soc_env.engine.actions import checked_control, checked_verdict
-from soc_env.engine.scenario import Scenario
-from soc_env.faces.single import FPS, RENDER_MODES, SingleLane
-from soc_env.team import AGENTS, CONTROL_SIZES, CONTROL_SLICES, TRIAGE, action_spaces, split_observations
+from soc_env.faces.pettingzoo import PettingZooFace
+from soc_env.team import AGENTS, CONTROL_SIZES, CONTROL_SLICES, TRIAGE, split_observations
 
 
-class TeamAECEnv(AECEnv[str, np.ndarray, np.ndarray | int]):
+class TeamAECEnv(PettingZooFace, AECEnv[str, np.ndarray, np.ndarray | int]):
     """The same episodes as the parallel face, one agent's action at a time.
 
     Agents act in the order of `soc_env.team.AGENTS`; the world moves when the last has acted. Each
@@ -24,32 +22,6 @@ class TeamAECEnv(AECEnv[str, np.ndarray, np.ndarray | int]):
         scenario: what is simulated.
         render_mode: None, "human" (a window, drawn when the world has moved), "rgb_array" or "ansi".
     """
-
-    metadata: dict[str, Any] = {
-        "render_modes": list(RENDER_MODES),
-        "render_fps": FPS,
-        "is_parallelizable": True,
-    }
-
-    def __init__(self, scenario: Scenario, render_mode: str | None = None) -> None:
-        super().__init__()
-        self.metadata = self.metadata | {"name": scenario.env_id}
-        self.scenario = scenario
-        self.render_mode = render_mode
-        self.possible_agents = list(AGENTS)
-        self.agents: list[str] = []
-        self.observation_spaces: dict[str, gymnasium.Space] = dict(scenario.observation_spaces)
-        self.action_spaces: dict[str, gymnasium.Space] = action_spaces()
-        self.state_space = scenario.state_space
-        self._lane = SingleLane(scenario, render_mode)
-
-    def observation_space(self, agent: str) -> gymnasium.Space:
-        """The observation space of an agent, always the same object."""
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> gymnasium.Space:
-        """The action space of an agent, always the same object."""
-        return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         """Begin an episode; seeds and options as for the parallel face."""
@@ -107,18 +79,3 @@ class TeamAECEnv(AECEnv[str, np.ndarray, np.ndarray | int]):
         if engine.over[0]:
             metrics = self._lane.metrics()
             self.infos = {agent: {"episode_metrics": metrics} for agent in AGENTS}
-
-    def state(self) -> np.ndarray:
-        """The truth of the simulator for centralised critics, float32, bounded."""
-        return self._lane.state()
-
-    def render(self) -> Any:
-        """A picture of the present moment: None, uint8 (height, width, 3), or a string."""
-        return self._lane.render()
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        self._lane.close()
-
-    def __str__(self) -> str:
-        return self.scenario.env_id

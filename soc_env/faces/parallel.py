@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium
 import numpy as np
 from pettingzoo import ParallelEnv
 
-from soc_env.engine.scenario import Scenario
-from soc_env.faces.single import FPS, RENDER_MODES, SingleLane
-from soc_env.team import AGENTS, Actions, Observations, action_spaces, split_observations
+from soc_env.faces.pettingzoo import PettingZooFace
+from soc_env.team import AGENTS, Actions, Observations, split_observations
 
 
-class TeamParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray | int]):
+class TeamParallelEnv(PettingZooFace, ParallelEnv[str, np.ndarray, np.ndarray | int]):
     """A team of four agents that all act in every step and share one reward.
 
     All agents begin and end together. `reset(seed=s)` plays lane 0 of seed s, `options={"lane": i}`
@@ -24,31 +22,6 @@ class TeamParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray | int]):
         scenario: what is simulated.
         render_mode: None, "human" (a window, drawn at every reset and step), "rgb_array" or "ansi".
     """
-
-    metadata: dict[str, Any] = {
-        "render_modes": list(RENDER_MODES),
-        "render_fps": FPS,
-        "is_parallelizable": True,
-    }
-
-    def __init__(self, scenario: Scenario, render_mode: str | None = None) -> None:
-        self.metadata = self.metadata | {"name": scenario.env_id}
-        self.scenario = scenario
-        self.render_mode = render_mode
-        self.possible_agents = list(AGENTS)
-        self.agents: list[str] = []
-        self.observation_spaces: dict[str, gymnasium.Space] = dict(scenario.observation_spaces)
-        self.action_spaces: dict[str, gymnasium.Space] = action_spaces()
-        self.state_space = scenario.state_space
-        self._lane = SingleLane(scenario, render_mode)
-
-    def observation_space(self, agent: str) -> gymnasium.Space:
-        """The observation space of an agent, always the same object."""
-        return self.observation_spaces[agent]
-
-    def action_space(self, agent: str) -> gymnasium.Space:
-        """The action space of an agent, always the same object."""
-        return self.action_spaces[agent]
 
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
@@ -92,18 +65,3 @@ class TeamParallelEnv(ParallelEnv[str, np.ndarray, np.ndarray | int]):
             dict.fromkeys(AGENTS, truncated),
             infos,
         )
-
-    def state(self) -> np.ndarray:
-        """The truth of the simulator for centralised critics, float32, bounded."""
-        return self._lane.state()
-
-    def render(self) -> Any:
-        """A picture of the present moment: None, uint8 (height, width, 3), or a string."""
-        return self._lane.render()
-
-    def close(self) -> None:
-        """Close the window, if there is one."""
-        self._lane.close()
-
-    def __str__(self) -> str:
-        return self.scenario.env_id

@@ -1,0 +1,61 @@
+"""What the two PettingZoo faces share: agents, spaces, state and pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from soc_env.engine.scenario import Scenario
+from soc_env.faces.single import FPS, RENDER_MODES, SingleLane
+from soc_env.team import AGENTS, action_spaces
+
+
+class PettingZooFace:
+    """To be mixed into PettingZoo's base classes.
+
+    Args:
+        scenario: what is simulated.
+        render_mode: None, "human" (a window, drawn at every reset and step), "rgb_array" or "ansi".
+    """
+
+    metadata: dict[str, Any] = {
+        "render_modes": list(RENDER_MODES),
+        "render_fps": FPS,
+        "is_parallelizable": True,
+    }
+
+    def __init__(self, scenario: Scenario, render_mode: str | None = None) -> None:
+        self.metadata = self.metadata | {"name": scenario.env_id}
+        self.scenario = scenario
+        self.render_mode = render_mode
+        self.possible_agents = list(AGENTS)
+        self.agents: list[str] = []
+        self.observation_spaces: dict[str, gymnasium.Space] = dict(scenario.observation_spaces)
+        self.action_spaces: dict[str, gymnasium.Space] = action_spaces()
+        self.state_space = scenario.state_space
+        self._lane = SingleLane(scenario, render_mode)
+
+    def observation_space(self, agent: str) -> gymnasium.Space:
+        """The observation space of an agent, always the same object."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> gymnasium.Space:
+        """The action space of an agent, always the same object."""
+        return self.action_spaces[agent]
+
+    def state(self) -> np.ndarray:
+        """The truth of the simulator for centralised critics, float32, bounded."""
+        return self._lane.state()
+
+    def render(self) -> Any:
+        """A picture of the present moment: None, uint8 (height, width, 3), or a string."""
+        return self._lane.render()
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        self._lane.close()
+
+    def __str__(self) -> str:
+        return self.scenario.env_id
