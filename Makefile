@@ -16,6 +16,13 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
+# RLlib's tests: its pins do not go with ours.
+.venv-rllib/.installed: pyproject.toml constraints-rllib.txt
+	$(PYTHON) -m venv .venv-rllib
+	.venv-rllib/bin/pip install --quiet -c constraints-rllib.txt torch
+	.venv-rllib/bin/pip install --quiet -c constraints-rllib.txt -e '.[ray]' pytest pytest-timeout
+	touch $@
+
 demo: $(INSTALLED)
 	$(BIN)/soc-env train single-drl --config demo --seed 42 --output demo/single-drl
 	$(BIN)/soc-env evaluate rule-soar tuned-soar zero-enrich demo/single-drl --episodes 500 --output demo/table

@@ -36,6 +36,8 @@ BAD = [
     (GOOD | {TRIAGE: 4}, "alert_triage: verdict must be an integer from 0 to 3, got 4"),
     (GOOD | {TRIAGE: -1}, "alert_triage: verdict must be an integer from 0 to 3, got -1"),
     (GOOD | {TRIAGE: 1.0}, "alert_triage: verdict must be an integer from 0 to 3, got 1.0"),
+    (GOOD | {TRIAGE: True}, "alert_triage: verdict must be an integer from 0 to 3, got True"),
+    (GOOD | {TRIAGE: np.True_}, "alert_triage: verdict must be an integer from 0 to 3, got .*True"),
     (GOOD | {TRIAGE: "1"}, "alert_triage: verdict must be an integer from 0 to 3, got '1'"),
     (GOOD | {TRIAGE: None}, "alert_triage: verdict must be an integer from 0 to 3, got None"),
     (GOOD | {TRIAGE: np.array([1])}, r"alert_triage: verdict must be a scalar, got an array of shape \(1,\)"),
@@ -122,6 +124,12 @@ def test_stepping_before_reset_is_an_error(make):
 def test_stepping_the_aec_face_before_reset_is_an_error():
     with pytest.raises(RuntimeError, match=r"step\(\) was called before reset\(\)"):
         soc_v0.env().step(np.zeros(8))
+
+
+@pytest.mark.parametrize("call", [lambda env: env.last(), lambda env: env.observe(HUNTER)])
+def test_asking_the_aec_face_before_reset_is_an_error(call):
+    with pytest.raises(RuntimeError, match=r"\(\) was called before reset\(\)"):
+        call(soc_v0.env())
 
 
 def test_stepping_the_vector_face_before_reset_is_an_error():
@@ -228,7 +236,7 @@ def test_bad_resets_of_the_vector_face_are_refused(seed, options, message):
     env = soc_v0.vector_env(2)
     env.reset(seed=1)
     state = env.state()
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         env.reset(seed=seed, options=options)
     np.testing.assert_array_equal(env.state(), state)
 

@@ -1,5 +1,4 @@
-"""The Gymnasium faces: conformance, registry, Gymnasium's own wrappers, and the vector face beside
-`SyncVectorEnv`, which is what Gymnasium makes of the same episodes."""
+"""The Gymnasium faces: conformance, registry, and Gymnasium's own wrappers around them."""
 
 from __future__ import annotations
 
@@ -15,137 +14,15 @@ from gymnasium.wrappers import vector as wrappers
 
 import soc_env.faces.vector
 from soc_env import soc_v0
-from soc_env.team import AGENTS, JOINT_OBSERVATION_SIZE, TRIAGE, join_observations
+from soc_env.team import JOINT_OBSERVATION_SIZE, TRIAGE, join_observations
+from tests.faces import AUTORESET_MODES_WITH_STATISTICS, CONFIG, assert_same
 
-CONFIG: dict[str, Any] = {"hosts_per_segment": 6, "max_steps": 12}
 NUM_ENVS = 5
 MODES = [mode.value for mode in AutoresetMode]
 
 
 def vector_env(mode: str = "SameStep", num_envs: int = NUM_ENVS) -> Any:
     return soc_v0.vector_env(num_envs, autoreset_mode=mode, num_threads=1, **CONFIG)
-
-
-# The vector face beside SyncVectorEnv
-
-
-class WholeTeam(gymnasium.Env):
-    """The parallel face as one Gymnasium environment with Dict spaces: what SyncVectorEnv can batch."""
-
-    def __init__(self) -> None:
-        self.env = soc_v0.parallel_env(**CONFIG)
-        self.observation_space = gymnasium.spaces.Dict(self.env.observation_spaces)
-        self.action_space = gymnasium.spaces.Dict(self.env.action_spaces)
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
-        observations, infos = self.env.reset(seed, options)
-        return observations, infos[TRIAGE]
-
-    def step(self, actions: Any) -> Any:
-        observations, *others = self.env.step(actions)
-        return observations, *(by_agent[TRIAGE] for by_agent in others)
-
-
-def assert_same(ours: Any, theirs: Any, where: str = "") -> None:
-    """Equal to the bit, with the same keys, dtypes and shapes at every depth."""
-    assert type(ours) is type(theirs), where
-    if isinstance(theirs, dict):
-        assert ours.keys() == theirs.keys(), where
-        for key in theirs:
-            assert_same(ours[key], theirs[key], f"{where}[{key!r}]")
-    elif isinstance(theirs, (tuple, list)) or getattr(theirs, "dtype", None) == object:
-        assert len(ours) == len(theirs), where
-        for index, (one, other) in enumerate(zip(ours, theirs, strict=True)):
-            assert_same(one, other, f"{where}[{index}]")
-    elif isinstance(theirs, np.ndarray):
-        assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape), where
-        assert ours.tobytes() == theirs.tobytes(), where
-    else:
-        assert ours == theirs, where
-
-
-class Twins:
-    """The two vector environments, given the same calls and compared after each."""
-
-    def __init__(self, mode: str) -> None:
-        self.ours = vector_env(mode)
-        self.theirs = SyncVectorEnv([WholeTeam] * NUM_ENVS, autoreset_mode=mode)
-        self.theirs.action_space.seed(7)
-        self.over = np.zeros(NUM_ENVS, bool)
-        self.episodes = 0
-
-    def reset(self, seed: list[int | None] | None = None, mask: np.ndarray | None = None) -> None:
-        options = [None if mask is None else {"reset_mask": mask.copy()} for _ in range(2)]
-        ours = self.ours.reset(seed=seed, options=options[0])
-        assert_same(ours, self.theirs.reset(seed=seed, options=options[1]), "reset")
-        self.over &= False if mask is None else ~mask
-
-    def step(self) -> None:
-        actions = self.theirs.action_space.sample()
-        ours, theirs = self.ours.step(actions), self.theirs.step(actions)
-        assert_same(ours, theirs, "step")
-        self.over = theirs[2] | theirs[3]
-        self.episodes += self.over.sum()
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_vector_env_gives_what_sync_vector_env_gives(mode: str) -> None:
-    twins = Twins(mode)
-    twins.reset(seed=[3, 1, 4, 1, 5])
-    for _ in range(250):
-        twins.step()
-        if mode == "Disabled" and twins.over.any():
-            twins.reset(mask=twins.over)
-    assert twins.episodes > 50
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_resets_of_some_lanes_are_those_of_sync_vector_env(mode: str) -> None:
-    twins = Twins(mode)
-    rng = np.random.default_rng(0)
-    twins.reset(seed=list(range(NUM_ENVS)))
-    for _ in range(250):
-        twins.step()
-        mask = rng.random(NUM_ENVS) < 0.15  # in the middle of an episode, at its end, or at its begin
-        if mode == "Disabled":
-            mask |= twins.over
-        if mask.any():
-            seed = None if rng.random() < 0.5 else [int(rng.integers(9)) for _ in range(NUM_ENVS)]
-            twins.reset(seed, mask)
-    twins.reset()
-    twins.step()
-    twins.reset(seed=[2, None, 7, None, 1])
-    twins.step()
-    assert twins.episodes > 20
-
-
-def test_vector_env_describes_itself_as_sync_vector_env_does() -> None:
-    for mode in MODES:
-        ours, theirs = vector_env(mode), SyncVectorEnv([WholeTeam] * NUM_ENVS, autoreset_mode=mode)
-        for name in (
-            "num_envs",
-            "single_observation_space",
-            "single_action_space",
-            "observation_space",
-            "action_space",
-        ):
-            assert getattr(ours, name) == getattr(theirs, name), name
-        assert ours.metadata["autoreset_mode"] is theirs.metadata["autoreset_mode"]
-
-
-def test_what_was_handed_out_stays_as_it_was() -> None:
-    for mode in MODES:
-        env = vector_env(mode)
-        env.action_space.seed(0)
-        kept = [env.reset(seed=0)[0]]
-        copies = [{agent: one.copy() for agent, one in kept[0].items()}]
-        for _ in range(20):
-            observations, _, terminated, truncated, _ = env.step(env.action_space.sample())
-            kept.append(observations)
-            copies.append({agent: one.copy() for agent, one in observations.items()})
-            if mode == "Disabled" and (terminated | truncated).any():
-                env.reset(options={"reset_mask": terminated | truncated})
-        assert_same(kept, copies)
 
 
 # Conformance and registry
@@ -168,17 +45,19 @@ def test_gymnasium_makes_the_joint_env() -> None:
     own, _ = soc_v0.joint_env(**CONFIG).reset(seed=3)
     assert np.array_equal(observation, own)
     env.action_space.seed(0)
-    for step in range(1, CONFIG["max_steps"] + 1):
+    steps, over = 0, False
+    info: dict[str, Any] = {}
+    while not over:
         _, _, terminated, truncated, info = env.step(env.action_space.sample())
-        if terminated or truncated:
-            break
-    assert info["episode_metrics"]["length"] == step
+        steps, over = steps + 1, terminated or truncated
+    assert info["episode_metrics"]["length"] == steps
 
 
 def test_gymnasium_makes_the_vector_env() -> None:
     env: Any = gymnasium.make_vec("soc_env/soc-v0", num_envs=3, autoreset_mode="NextStep", **CONFIG)
     assert isinstance(env, soc_env.faces.vector.TeamVectorEnv)
     assert env.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
+    assert env.spec is not None
     assert env.spec.id == "soc_env/soc-v0"
     observations, _ = env.reset(seed=3)
     expected, _ = vector_env(num_envs=3).reset(seed=3)
@@ -197,13 +76,13 @@ def test_gymnasium_can_batch_the_joint_env_by_itself() -> None:
 # Gymnasium's wrappers for vector environments
 
 
-def play(env: Any, steps: int) -> list[tuple]:
+def play(env: Any, steps: int, change: Any = lambda actions: actions) -> list[tuple]:
     """Random play; lanes that are over are reset where nobody else does it."""
     env.action_space.seed(0)
     env.reset(seed=0)
     history = []
     for _ in range(steps):
-        history.append(env.step(env.action_space.sample()))
+        history.append(env.step(change(env.action_space.sample())))
         over = history[-1][2] | history[-1][3]
         if env.metadata["autoreset_mode"] is AutoresetMode.DISABLED and over.any():
             env.reset(options={"reset_mask": over})
@@ -214,7 +93,7 @@ def metrics_of(info: dict[str, Any]) -> dict[str, np.ndarray]:
     return info.get("final_info", info)["episode_metrics"]
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", AUTORESET_MODES_WITH_STATISTICS)
 def test_record_episode_statistics_counts_what_the_metrics_say(mode: str) -> None:
     env = wrappers.RecordEpisodeStatistics(vector_env(mode))
     ended = [info for *_, info in play(env, 80) if "episode" in info]
@@ -245,12 +124,10 @@ def test_dict_info_to_list_gives_each_lane_its_own_info(mode: str) -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_rewards_can_be_clipped_scaled_and_normalized(mode: str) -> None:
     plain = np.array([rewards for _, rewards, *_ in play(vector_env(mode), 40)])
-    for wrapper, expected in (
-        (lambda env: wrappers.ClipReward(env, -0.1, 0.1), plain.clip(-0.1, 0.1)),
-        (lambda env: wrappers.TransformReward(env, lambda rewards: 2 * rewards), 2 * plain),
-    ):
-        wrapped = np.array([rewards for _, rewards, *_ in play(wrapper(vector_env(mode)), 40)])
-        assert np.array_equal(wrapped, expected)
+    clipped = play(wrappers.ClipReward(vector_env(mode), -0.1, 0.1), 40)
+    assert np.array_equal([rewards for _, rewards, *_ in clipped], plain.clip(-0.1, 0.1))
+    doubled = play(wrappers.TransformReward(vector_env(mode), lambda one: 2 * one), 40)
+    assert np.array_equal([rewards for _, rewards, *_ in doubled], 2 * plain)
     normalized = np.array(
         [rewards for _, rewards, *_ in play(wrappers.NormalizeReward(vector_env(mode)), 40)]
     )
@@ -309,22 +186,4 @@ def test_observations_and_actions_can_be_transformed(mode: str) -> None:
     for (one, *_), (other, *_) in zip(halved, play(vector_env(mode), 30), strict=True):
         assert_same(one, halve(other))
     negated = play(wrappers.TransformAction(vector_env(mode), negate), 30)
-    class_of_negated: Any = vector_env(mode)
-    step = class_of_negated.step
-    class_of_negated.step = lambda actions: step(negate(actions))
-    assert_same(negated, play(class_of_negated, 30))
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_torch_users_can_have_tensors(mode: str) -> None:
-    torch = pytest.importorskip("torch")
-    env = wrappers.NumpyToTorch(vector_env(mode))
-    observations, _ = env.reset(seed=0)
-    actions = {
-        agent: torch.from_numpy(np.asarray(action)) for agent, action in env.action_space.sample().items()
-    }
-    observations, rewards, *_ = env.step(actions)
-    assert {agent: tuple(one.shape) for agent, one in observations.items()} == {
-        agent: env.observation_space[agent].shape for agent in AGENTS
-    }
-    assert rewards.dtype == torch.float64
+    assert_same(negated, play(vector_env(mode), 30, negate))

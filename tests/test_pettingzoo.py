@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import importlib
 import itertools
 import pickle
@@ -27,8 +29,7 @@ from pettingzoo.utils.conversions import aec_to_parallel, parallel_to_aec
 
 from soc_env import soc_v0
 from soc_env.team import AGENTS, COORDINATOR
-
-CONFIG: dict[str, Any] = {"hosts_per_segment": 6, "max_steps": 12}
+from tests.faces import CONFIG, to_bytes
 
 # What PettingZoo's tests remark about any team of unlike agents whose observations hold noise and
 # entries that are always 0; every other warning is an error.
@@ -40,6 +41,7 @@ remarks_expected = pytest.mark.filterwarnings(
     "ignore:Agents have different (observation|action) space sizes",
     "ignore:Observations are different shapes",
     "ignore:Observation numpy array is all zeros",
+    "ignore:Action space for each agent probably should be",  # discrete_actions has MultiDiscrete ones
 )
 
 
@@ -118,7 +120,7 @@ def test_every_render_mode_gives_its_kind_of_picture(face: Any) -> None:
 @pytest.mark.parametrize("kind", ["parallel", "aec"])
 def test_pettingzoo_makes_them_by_name(kind: str) -> None:
     env = pettingzoo.make(kind, "soc_env/soc-v0", **CONFIG)
-    own = {"parallel": soc_v0.parallel_env, "aec": soc_v0.env}[kind](**CONFIG)
+    own: Any = {"parallel": soc_v0.parallel_env, "aec": soc_v0.env}[kind](**CONFIG)
     env.reset(seed=4)
     own.reset(seed=4)
     assert type(env.unwrapped) is type(own)
@@ -205,14 +207,6 @@ def advance(env: Any, action: Any) -> list[Any]:
     return [result, env.state()]
 
 
-def to_bytes(shown: Any) -> Any:
-    if isinstance(shown, dict):
-        return {key: to_bytes(value) for key, value in shown.items()}
-    if isinstance(shown, (list, tuple)):
-        return [to_bytes(value) for value in shown]
-    return shown.tobytes() if isinstance(shown, np.ndarray) else shown
-
-
 def next_action(env: Any) -> Any:
     if isinstance(env, gymnasium.Env):
         return env.action_space.sample()
@@ -234,3 +228,20 @@ def test_a_pickled_environment_goes_on_in_mid_episode_with_the_same_bits(face: A
     env.reset()
     twin.reset()
     assert np.array_equal(env.state(), twin.state())
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+@pytest.mark.parametrize(
+    "face",
+    [soc_v0.parallel_env, soc_v0.env, soc_v0.joint_env, functools.partial(soc_v0.vector_env, 2)],
+    ids=["parallel", "aec", "joint", "vector"],
+)
+def test_copies_of_an_environment_that_nobody_seeded_play_different_episodes(
+    face: Any, duplicate: Any
+) -> None:
+    # Libraries such as SuperSuit make many environments by copying one.
+    env = face(**CONFIG)
+    twin = duplicate(env)
+    env.reset()
+    twin.reset()
+    assert not np.array_equal(env.state(), twin.state())

@@ -66,7 +66,7 @@ def checked_verdict(verdict: Any) -> int:
         if verdict.shape != ():
             raise ValueError(f"{TRIAGE}: verdict must be a scalar, got an array of shape {verdict.shape}")
         verdict = verdict[()]
-    if not isinstance(verdict, (int, np.integer)):
+    if isinstance(verdict, bool) or not isinstance(verdict, (int, np.integer)):
         raise TypeError(f"{TRIAGE}: verdict must be an integer from 0 to {NUM_VERDICTS - 1}, got {verdict!r}")
     if not 0 <= verdict < NUM_VERDICTS:
         raise ValueError(

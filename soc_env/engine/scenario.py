@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from soc_env.engine.fields import Field
 from soc_env.rendering.snapshot import Snapshot
 
 Arrays = Any  # a NamedTuple of NumPy arrays, each of shape (num_envs, ...)
@@ -50,7 +51,7 @@ class Scenario(Protocol):
     state_space: spaces.Box
     action_groups: Mapping[str, tuple[tuple[str, slice], ...]]
 
-    def fields(self, agent: str) -> tuple[Any, ...]:
+    def fields(self, agent: str) -> tuple[Field, ...]:
         """What the entries of an agent's observation mean, in order, with `slice` and `leaks_truth`."""
         ...
 

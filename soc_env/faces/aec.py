@@ -38,7 +38,13 @@ class TeamAECEnv(PettingZooFace, AECEnv[str, np.ndarray, np.ndarray | int]):
 
     def observe(self, agent: str) -> np.ndarray:
         """The agent's observation of the last completed step."""
+        self._lane.check_started("observe")
         return self._observations[agent]
+
+    def last(self, observe: bool = True) -> tuple[np.ndarray | None, float, bool, bool, dict[str, Any]]:
+        """Observation, reward since its last action, terminated, truncated and info of `agent_selection`."""
+        self._lane.check_started("last")
+        return super().last(observe)
 
     def step(self, action: np.ndarray | int | None) -> None:
         """Take the action of `agent_selection`, or None where that agent's episode is over.

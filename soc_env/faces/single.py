@@ -25,11 +25,6 @@ class SingleLane:
         # Built at once, so that an unknown mode or a missing pygame shows here and not at the first picture.
         self._renderer = None if render_mode is None else Renderer(render_mode, FPS)
 
-    @property
-    def started(self) -> bool:
-        """Whether `reset` was ever called."""
-        return bool(self.engine.episodes[0] >= 0)
-
     def reset(self, seed: int | None, options: dict[str, Any] | None) -> np.ndarray:
         """Begin an episode; returns the joint observation (352,).
 
@@ -46,10 +41,14 @@ class SingleLane:
             self.engine.seed(roots, np.array([lane or 0], np.int64))
         return self.engine.reset()[0]
 
+    def check_started(self, method: str) -> None:
+        """Raise RuntimeError before the first reset."""
+        if self.engine.episodes[0] < 0:
+            raise RuntimeError(f"{method}() was called before reset(): call reset() first")
+
     def check_can_step(self) -> None:
         """Raise RuntimeError before the first reset and after the end of an episode."""
-        if not self.started:
-            raise RuntimeError("step() was called before reset(): call reset() first")
+        self.check_started("step")
         if self.engine.over[0]:
             raise RuntimeError(
                 "step() was called after the end of the episode: call reset() to begin another"
@@ -77,8 +76,7 @@ class SingleLane:
         """A picture in the mode chosen at construction: None, uint8 (height, width, 3), or str."""
         if self.render_mode is None:
             raise RuntimeError(f"render() needs render_mode, one of {RENDER_MODES}, at construction")
-        if not self.started:
-            raise RuntimeError("render() was called before reset(): call reset() first")
+        self.check_started("render")
         if self._renderer is None:
             self._renderer = Renderer(self.render_mode, FPS)
         return self._renderer.render(self.engine.snapshot())

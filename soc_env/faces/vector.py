@@ -207,10 +207,11 @@ class TeamVectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
     def _checked_mask(self, mask: Any) -> NDArray[np.bool_]:
         if mask is None:
             return np.ones(self.num_envs, np.bool_)
-        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (self.num_envs,):
-            raise ValueError(
-                f"options['reset_mask'] must be a bool array of shape {(self.num_envs,)}, got {mask!r}"
-            )
+        expected = f"options['reset_mask'] must be a bool array of shape {(self.num_envs,)}"
+        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+            raise TypeError(f"{expected}, got {mask!r}")
+        if mask.shape != (self.num_envs,):
+            raise ValueError(f"{expected}, got shape {mask.shape}")
         if not mask.any():
             raise ValueError("options['reset_mask'] must select at least one lane, got none")
         return mask

@@ -34,12 +34,13 @@ from collections.abc import Callable
 from typing import Any
 
 from soc_env.engine import options
+from soc_env.engine.fields import Field
 from soc_env.faces.aec import TeamAECEnv
 from soc_env.faces.joint import TeamJointEnv
 from soc_env.faces.parallel import TeamParallelEnv
 from soc_env.faces.vector import TeamVectorEnv
 from soc_env.soc_v0.config import PHASES, SEGMENTS, AttackPhase, Config, Segment
-from soc_env.soc_v0.layout import Field, fields, state_fields
+from soc_env.soc_v0.layout import fields, state_fields
 from soc_env.soc_v0.scenario import SocV0
 
 __all__ = [

@@ -5,11 +5,7 @@ The same names serve documentation, pictures, wrappers and explanations.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
-from gymnasium import spaces
-
+from soc_env.engine.fields import Field, Layout
 from soc_env.soc_v0.config import NUM_PHASES, NUM_SEGMENTS, Config
 from soc_env.team import AGENTS, COORDINATOR, HUNTER, OBSERVATION_SIZES, RESPONDER, TRIAGE
 
@@ -25,64 +21,7 @@ ENDPOINT_NOISE, ENDPOINT_SIGNAL = 0.15, 0.3
 NUM_NORMALS = 176
 
 
-@dataclass(frozen=True)
-class Field:
-    """One or more consecutive entries of an observation.
-
-    Attributes:
-        name: for instance "DMZ.compromised".
-        start, size: where the entries are, from 0.
-        low, high: bounds of each entry.
-        description: what it says, with units.
-        leaks_truth: whether it tells what a real SOC could not know.
-        noise: standard deviation of Gaussian noise in it, 0 if exact.
-    """
-
-    name: str
-    start: int
-    size: int
-    low: float
-    high: float
-    description: str
-    leaks_truth: bool = False
-    noise: float = 0.0
-
-    @property
-    def slice(self) -> slice:
-        """The entries as a slice of the observation."""
-        return slice(self.start, self.start + self.size)
-
-
-class _Layout:
-    """Fields laid one after the other."""
-
-    def __init__(self) -> None:
-        self.fields: list[Field] = []
-
-    def add(
-        self,
-        name: str,
-        description: str,
-        *,
-        size: int = 1,
-        low: float = 0.0,
-        high: float = 1.0,
-        leaks_truth: bool = False,
-        noise: float = 0.0,
-    ) -> None:
-        start = self.fields[-1].start + self.fields[-1].size if self.fields else 0
-        if noise:
-            low, high = -np.inf, np.inf
-        self.fields.append(Field(name, start, size, low, high, description, leaks_truth, noise))
-
-    def pad(self, size: int) -> tuple[Field, ...]:
-        used = self.fields[-1].start + self.fields[-1].size
-        if used < size:
-            self.add("unused", "always 0", size=size - used, high=0.0)
-        return tuple(self.fields)
-
-
-def _add_net(layout: _Layout, config: Config) -> None:
+def _add_net(layout: Layout, config: Config) -> None:
     for segment in config.segments:
         layout.add(f"{segment.name}.compromised", "share of hosts that are compromised", leaks_truth=True)
         layout.add(
@@ -93,18 +32,18 @@ def _add_net(layout: _Layout, config: Config) -> None:
 
 
 def _coordinator(config: Config) -> tuple[Field, ...]:
-    layout = _Layout()
+    layout = Layout()
     _add_net(layout, config)
     layout.add("time", "step / max_steps")
     layout.add("queue", "alerts queued / capacity")
     layout.add("compromised", "share of all hosts that are compromised", leaks_truth=True)
     layout.add("detected", "detected hosts / (compromised hosts + 1)", leaks_truth=True)
     layout.add("noise", "pure noise", size=40, noise=COORDINATOR_NOISE)
-    return layout.pad(OBSERVATION_SIZES[COORDINATOR])
+    return layout.padded(OBSERVATION_SIZES[COORDINATOR])
 
 
 def _hunter(config: Config) -> tuple[Field, ...]:
-    layout = _Layout()
+    layout = Layout()
     _add_net(layout, config)
     for segment in config.segments:
         layout.add(
@@ -117,11 +56,11 @@ def _hunter(config: Config) -> tuple[Field, ...]:
         if host < config.num_hosts:
             description = f"0.3 x stage / 5 of host {host}, a remediated one's too, with noise"
             layout.add(f"endpoint[{host}]", description, noise=ENDPOINT_NOISE)
-    return layout.pad(OBSERVATION_SIZES[HUNTER])
+    return layout.padded(OBSERVATION_SIZES[HUNTER])
 
 
 def _triage(config: Config) -> tuple[Field, ...]:
-    layout = _Layout()
+    layout = Layout()
     layout.add("queue", "alerts queued / capacity")
     for position in range(ALERTS_SHOWN):
         alert = f"alert[{position}]"
@@ -133,11 +72,11 @@ def _triage(config: Config) -> tuple[Field, ...]:
         layout.add(
             f"{alert}.noise", "the visibility behind a true alert, below 0.3 for others", leaks_truth=True
         )
-    return layout.pad(OBSERVATION_SIZES[TRIAGE])
+    return layout.padded(OBSERVATION_SIZES[TRIAGE])
 
 
 def _responder(config: Config) -> tuple[Field, ...]:
-    layout = _Layout()
+    layout = Layout()
     _add_net(layout, config)
     layout.add("isolated", "share of all hosts that are isolated")
     for segment in config.segments:
@@ -146,7 +85,7 @@ def _responder(config: Config) -> tuple[Field, ...]:
         layout.add(f"{name}.isolated", "share of hosts that are isolated")
         layout.add(f"{name}.value", "worth of the segment")
         layout.add(f"{name}.noise", "pure noise", size=5, noise=RESPONDER_NOISE)
-    return layout.pad(OBSERVATION_SIZES[RESPONDER])
+    return layout.padded(OBSERVATION_SIZES[RESPONDER])
 
 
 _LAYOUTS = {COORDINATOR: _coordinator, HUNTER: _hunter, TRIAGE: _triage, RESPONDER: _responder}
@@ -166,7 +105,7 @@ def fields(agent: str, config: Config | None = None) -> tuple[Field, ...]:
 def state_fields(config: Config | None = None) -> tuple[Field, ...]:
     """The fields of `state()`: the simulator's truth, without any noise."""
     config = config or Config()
-    layout = _Layout()
+    layout = Layout()
     layout.add("time", "step / max_steps")
     for phase in config.phases:
         layout.add(f"phase.{phase.name}", "1 in this phase of the attacker")
@@ -201,10 +140,3 @@ def state_fields(config: Config | None = None) -> tuple[Field, ...]:
 
 
 STATE_SIZE = 1 + NUM_PHASES + 7 + 8 + 8 * NUM_SEGMENTS + 6
-
-
-def box(described: tuple[Field, ...]) -> spaces.Box:
-    """The space that fields span, float32."""
-    low = np.concatenate([np.full(field.size, field.low, np.float32) for field in described])
-    high = np.concatenate([np.full(field.size, field.high, np.float32) for field in described])
-    return spaces.Box(low, high, dtype=np.float32)

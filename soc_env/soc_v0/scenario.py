@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from soc_env.engine.fields import Field, box
 from soc_env.rendering.snapshot import AlertView, SegmentView, Snapshot
 from soc_env.soc_v0 import layout, state
 from soc_env.soc_v0.config import Config
@@ -32,10 +33,10 @@ class SocV0:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.parameters = state.parameters(config)
-        self.observation_spaces = {agent: layout.box(layout.fields(agent, config)) for agent in AGENTS}
-        self.state_space = layout.box(layout.state_fields(config))
+        self.observation_spaces = {agent: box(layout.fields(agent, config)) for agent in AGENTS}
+        self.state_space = box(layout.state_fields(config))
 
-    def fields(self, agent: str) -> tuple[layout.Field, ...]:
+    def fields(self, agent: str) -> tuple[Field, ...]:
         """What the entries of an agent's observation mean, in order."""
         return layout.fields(agent, self.config)
 
@@ -47,11 +48,8 @@ class SocV0:
         """Episode metrics of some lanes; times in steps, fpr and csr as fractions."""
         lane = arrays.lanes[lanes]
         detection, containment = lane["detection_time"], lane["containment_time"]
-        scans, true_positives, false_positives = (
-            lane["scans"],
-            lane["true_positives"],
-            lane["false_positives"],
-        )
+        scans, true_positives = lane["scans"], lane["true_positives"]
+        false_positives = lane["false_positives"]
         return {
             "episode_return": lane["episode_return"].copy(),
             "length": lane["step"].astype(np.int64),

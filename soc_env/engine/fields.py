@@ -1,0 +1,74 @@
+"""Names, bounds and meanings of the entries of observations and states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from gymnasium import spaces
+
+
+@dataclass(frozen=True)
+class Field:
+    """One or more consecutive entries of an observation.
+
+    Attributes:
+        name: for instance "DMZ.compromised".
+        start, size: where the entries are, from 0.
+        low, high: bounds of each entry.
+        description: what it says, with units.
+        leaks_truth: whether it tells what a real SOC could not know.
+        noise: standard deviation of Gaussian noise in it, 0 if exact.
+    """
+
+    name: str
+    start: int
+    size: int
+    low: float
+    high: float
+    description: str
+    leaks_truth: bool = False
+    noise: float = 0.0
+
+    @property
+    def slice(self) -> slice:
+        """The entries as a slice of the observation."""
+        return slice(self.start, self.start + self.size)
+
+
+class Layout:
+    """Fields laid one after the other."""
+
+    def __init__(self) -> None:
+        self.fields: list[Field] = []
+
+    def add(
+        self,
+        name: str,
+        description: str,
+        *,
+        size: int = 1,
+        low: float = 0.0,
+        high: float = 1.0,
+        leaks_truth: bool = False,
+        noise: float = 0.0,
+    ) -> None:
+        """Append a field; see `Field`. One with noise has no bounds."""
+        start = self.fields[-1].start + self.fields[-1].size if self.fields else 0
+        if noise:
+            low, high = -np.inf, np.inf
+        self.fields.append(Field(name, start, size, low, high, description, leaks_truth, noise))
+
+    def padded(self, size: int) -> tuple[Field, ...]:
+        """All fields, with an unused one at the end that fills up to `size` entries."""
+        used = self.fields[-1].start + self.fields[-1].size
+        if used < size:
+            self.add("unused", "always 0", size=size - used, high=0.0)
+        return tuple(self.fields)
+
+
+def box(described: tuple[Field, ...]) -> spaces.Box:
+    """The space that fields span, float32."""
+    low = np.concatenate([np.full(field.size, field.low, np.float32) for field in described])
+    high = np.concatenate([np.full(field.size, field.high, np.float32) for field in described])
+    return spaces.Box(low, high, dtype=np.float32)
