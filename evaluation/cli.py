@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Union
@@ -32,10 +33,15 @@ def main(args: Sequence[str] | None = None) -> None:
     import tyro
 
     name, *rest = list(sys.argv[1:] if args is None else args) or [""]
-    if name in COMMANDS:
-        tyro.cli(_load(name), prog=f"soc-env {name}", args=rest).run()
-    else:
-        tyro.cli(_overview(), prog="soc-env", description=DESCRIPTION, args=[name, *rest] if name else [])
+    try:
+        if name in COMMANDS:
+            tyro.cli(_load(name), prog=f"soc-env {name}", args=rest).run()
+        else:
+            tyro.cli(_overview(), prog="soc-env", description=DESCRIPTION, args=[name, *rest] if name else [])
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output, `head` for instance, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
 
 
 def _load(name: str) -> Any:

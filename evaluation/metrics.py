@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from agent_zoo.columns import METRIC_COLUMNS
+
 
 class Metric(NamedTuple):
     """One column of an episode's figures.
@@ -19,20 +21,10 @@ class Metric(NamedTuple):
     factor: float = 1.0
 
 
-METRICS: Final = (
-    Metric("reward", None),  # undiscounted sum of the team's rewards
-    Metric("mttd", "mttd"),  # steps to the first detection, the episode's limit where there is none
-    Metric("mttr", "mttr"),  # steps to containment, likewise
-    Metric("fpr_percent", "fpr", 100.0),
-    Metric("csr_percent", "csr", 100.0),  # 100 for an episode that ends contained, else 0
-    Metric("exfiltrated", "exfiltrated"),
-    Metric("compromised", "compromised"),  # hosts, at the end
-    Metric("false_positives", "false_positives"),
-    Metric("true_positives", "true_positives"),
-    Metric("alerts", "alerts"),
-    Metric("scans", "scans"),
-    Metric("length", "length"),  # steps
-    Metric("final_attack_phase", "attack_phase"),
+# The evaluator adds the rewards up itself; the rest is the simulator's own.
+METRICS: Final = tuple(
+    Metric(name, None if name == "reward" else source, factor)
+    for name, (source, factor) in METRIC_COLUMNS.items()
 )
 
 NAMES: Final = tuple(metric.name for metric in METRICS)

@@ -13,11 +13,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_zoo.learning import checkpoint, files
+from agent_zoo import files
+from agent_zoo.columns import METRIC_COLUMNS
+from agent_zoo.learning import checkpoint
 from agent_zoo.learning.config import ConfigError, from_mapping, read_yaml, to_yaml, with_overrides
 from agent_zoo.learning.episode_log import (
     COLUMNS,
-    METRIC_COLUMNS,
     EpisodeLog,
     read_episodes,
     summarize_episodes,

@@ -251,13 +251,6 @@ class TestTrainingLog:
         with pytest.raises(ValueError, match=message):
             read_training_log(tmp_path, 3)
 
-    def test_has_the_columns_that_training_writes(self) -> None:
-        pytest.importorskip("torch")
-        from agent_zoo.learning.episode_log import METRIC_COLUMNS
-
-        ours = {metric.name: (metric.source or "episode_return", metric.factor) for metric in METRICS}
-        assert ours == METRIC_COLUMNS
-
 
 class TestEnvironments:
     def test_known_ones_are_found_and_others_refused(self) -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,10 +37,10 @@ TOY = (
     "hidden_sizes=[32]",
     "num_envs=16",
     "rollout_steps=16",
-    "minibatch_size=64",
-    "epochs=10",
+    "minibatch_size=256",
+    "epochs=4",
     "initial_log_std=-1.0",
-    "learning_rate=0.003",
+    "learning_rate=0.01",
     "reward_scale=1.0",
 )
 SHORT = (*TOY, "num_episodes=40", "epochs=2", "env.hosts_per_segment=4", "env.max_steps=20")
@@ -129,22 +133,22 @@ def random_observations(num_envs: int, seed: int = 0) -> dict[str, np.ndarray]:
 
 def test_it_finds_the_controls_and_the_verdict_of_a_bandit() -> None:
     learner, env = Learner(config(*TOY, "discount=0"), seed=1), Bandit(16)
-    learn(learner, env, updates=80)
+    learn(learner, env, updates=100)
     actions = SingleDRL(learner.actor, learner.config).act(env.observe(np.zeros(16)))
     controls = np.concatenate([actions[agent] for agent in CONTROL_SIZES], axis=-1)
-    np.testing.assert_allclose(controls[0], TARGETS, atol=0.15)
+    np.testing.assert_allclose(controls[0], TARGETS, atol=0.05)
     assert (actions[TRIAGE] == RIGHT_VERDICT).all()
 
 
 def test_it_gives_up_a_small_reward_for_a_larger_later_one_and_values_time_limits_right() -> None:
     learner, env = Learner(config(*TOY, "discount=0.9"), seed=1), TwoStates(16)
-    learn(learner, env, updates=80)
+    learn(learner, env, updates=100)
     states = env.observe(np.arange(16) % 2)
     verdicts = SingleDRL(learner.actor, learner.config).act(states)[TRIAGE]
     np.testing.assert_array_equal(verdicts, [3, 0] * 8)
     # Were the time limit taken for an end, the values would lie about 3 lower.
     values = learner.value(torch.from_numpy(join_observations(states)))
-    np.testing.assert_allclose(values.numpy(), TwoStates.VALUES * 8, atol=0.5)
+    np.testing.assert_allclose(values.numpy(), TwoStates.VALUES * 8, atol=0.1)
 
 
 # The loss
@@ -328,6 +332,26 @@ def test_a_killed_run_resumes_to_the_same_bytes(
     single_drl.train(settings, seed=3, run_dir=tmp_path / "run", resume=True, progress=False)
     for name in FILES:
         assert (tmp_path / "run" / name).read_bytes() == (uninterrupted / name).read_bytes()
+
+
+@pytest.mark.resume
+def test_a_run_killed_by_the_system_resumes_to_the_same_bytes(tmp_path: Path) -> None:
+    overrides = [*SHORT, "num_episodes=1500", "checkpoint_seconds=0"]
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    script = (
+        "import pathlib, baselines; trainer = baselines.trainer('single-drl'); "
+        f"config = trainer.load_config(None, {overrides!r}); "
+        f"trainer.train(config, seed=3, run_dir=pathlib.Path({str(killed)!r}), progress=False)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script])
+    while process.poll() is None and len(list(killed.glob("checkpoints/step-*"))) < 2:
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, "the training ended before it could be killed"
+    single_drl.train(config(*overrides), seed=3, run_dir=killed, resume=True, progress=False)
+    single_drl.train(config(*overrides), seed=3, run_dir=whole, progress=False)
+    for name in FILES:
+        assert (killed / name).read_bytes() == (whole / name).read_bytes()
 
 
 def test_resuming_a_finished_run_changes_nothing(uninterrupted: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +18,6 @@ from evaluation import paper
 from evaluation.comparison import Row, differences
 from evaluation.entrants import Entrant
 from evaluation.environments import EnvSpec
-from evaluation.files import write_json, write_text
 from evaluation.metrics import HEADLINES, NAMES, column
 from evaluation.report import Results, difference_table, held_out_table, paper_table
 from evaluation.tables import NONE, Table, number, with_deviation, with_interval
@@ -262,15 +260,3 @@ class TestResults:
         assert text.startswith("# Teams on soc_v0\n")
         assert "stealth=0.9" in text
         assert text.count("\n## ") == 4
-
-
-class TestFiles:
-    def test_a_failing_write_leaves_the_old_file_and_nothing_else(self, tmp_path: Path) -> None:
-        path = tmp_path / "folder" / "results.json"
-        write_json(path, {"a": 1})
-        with pytest.raises(ValueError, match="nan"):
-            write_json(path, {"a": float("nan")})
-        with pytest.raises(UnicodeEncodeError):
-            write_text(path, "half of it \udcff")
-        assert json.loads(path.read_text("utf-8")) == {"a": 1}
-        assert list(path.parent.iterdir()) == [path]

@@ -13,12 +13,12 @@ from typing import Annotated, Any, Literal
 import tyro
 from rich.console import Console
 
+from agent_zoo.files import write_atomically, write_json_atomically
 from evaluation import paper
 from evaluation.commands import arg
 from evaluation.comparison import Row, held_out_row, paper_row
 from evaluation.entrants import REFERENCES, Entrant, find_entrants
 from evaluation.environments import EnvSpec
-from evaluation.files import write_json, write_text
 from evaluation.progress import EpisodeProgress, episode_progress
 from evaluation.protocol import NUM_EPISODES
 from evaluation.report import Results
@@ -108,8 +108,8 @@ class Evaluate:
             spec, self.episodes, held_out_rows, paper_rows, time.perf_counter() - began, created
         )
         if self.output is not None:  # before printing, which fails where the reader of a pipe has gone
-            write_text(self.output / "table.md", results.to_markdown())
-            write_json(self.output / "results.json", results.to_json())
+            write_atomically(self.output / "table.md", results.to_markdown().encode())
+            write_json_atomically(self.output / "results.json", results.to_json())
         for table in results.tables():
             console.print(table.to_rich(), "")
         if self.output is not None:

@@ -1,0 +1,65 @@
+"""A trained policy as one safetensors file that says which class and config it is of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from agent_zoo.files import write_atomically
+from agent_zoo.learning.checkpoint import Tensors
+
+
+def save_policy_file(
+    path: Path,
+    tensors: Mapping[str, NDArray[Any]],
+    *,
+    class_name: str,
+    config: Any,
+    env_id: str,
+    version: str,
+) -> None:
+    """Write tensors and, as the file's metadata, what is needed to load them.
+
+    Args:
+        path: ends in `.safetensors`.
+        tensors: arrays by name.
+        class_name: "package.module:Class", whose `load` reads the file.
+        config: anything JSON can hold.
+        env_id: the scenario that the policy is for.
+        version: of the policy.
+    """
+    about = {"class": class_name, "config": json.dumps(config), "env_id": env_id, "version": version}
+    contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    write_atomically(Path(path), _with_sorted_metadata(safetensors.numpy.save(contiguous, about)))
+
+
+def load_policy_file(path: Path, class_name: str) -> tuple[Tensors, dict[str, Any]]:
+    """Tensors and metadata {class, config, env_id, version}, config decoded.
+
+    Raises:
+        ValueError: the file holds a policy of another class.
+    """
+    with safetensors.safe_open(path, framework="np") as file:
+        about = dict(file.metadata() or {})
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    if about.get("class") != class_name:
+        raise ValueError(f"path must hold a policy of {class_name}, got {path} of {about.get('class')}")
+    return tensors, {**about, "config": json.loads(about["config"])}
+
+
+def _with_sorted_metadata(content: bytes) -> bytes:
+    """The same file with its metadata in order: safetensors writes it in a random one, and equal policies
+    should be equal files."""
+    begin = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:begin])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    encoded = json.dumps(header, separators=(",", ":")).encode()
+    encoded += b" " * (-len(encoded) % 8)  # the format aligns its tensors to 8 bytes
+    return len(encoded).to_bytes(8, "little") + encoded + content[begin:]

@@ -1,0 +1,172 @@
+"""A training run is a directory.
+
+    config.yaml         the resolved config; usable as `--config` again
+    run.json            learner, seed, versions
+    episodes.csv        one row for each finished episode
+    tensorboard/        events
+    checkpoints/        the last two, see checkpoint.py
+    policy.safetensors  the trained team, once the run is complete
+    metrics.json        its summary, once the run is complete
+
+Killed at any moment, a run loses what came after its latest checkpoint; resumed, it cuts the CSV and
+TensorBoard back to that checkpoint and then writes what an uninterrupted run would have written.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agent_zoo.files import write_atomically, write_json_atomically
+from agent_zoo.learning.checkpoint import (
+    CheckpointClock,
+    Tensors,
+    latest_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
+from agent_zoo.learning.config import ConfigError, read_yaml, to_mapping, to_yaml
+from agent_zoo.learning.episode_log import EpisodeLog, summarize_episodes
+from soc_env.extras import require
+
+require("tensorboard", extra="zoo", purpose="agent_zoo")
+
+
+class RunDirectory:
+    """The files of one run, opened for writing.
+
+    Attributes:
+        path: the directory.
+        restored: tensors of the checkpoint that the run goes on from; None for a run from the start.
+        step: environment steps at that checkpoint, all lanes together.
+        episodes: the CSV.
+        seconds: wall-clock time of training so far, that of earlier parts included.
+        last_checkpoint: where the latest one lies, None before the first.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        config: Any,
+        *,
+        learner: str,
+        seed: int,
+        num_episodes: int,
+        checkpoint_seconds: float,
+        resume: bool,
+    ) -> None:
+        """Create the directory, or reopen it to go on from its latest checkpoint.
+
+        Args:
+            path: where; created if need be.
+            config: the learner's config dataclass.
+            learner: its name, for instance "single-drl".
+            seed: the training seed.
+            num_episodes: rows of the finished CSV.
+            checkpoint_seconds: least time between two checkpoints.
+            resume: go on with a run that is there; one that is not there starts.
+
+        Raises:
+            FileExistsError: the directory holds a run and `resume` is false.
+            ConfigError: the run there had another learner, seed or config.
+        """
+        self.path = Path(path)
+        self._identity = {"learner": learner, "seed": seed}
+        self._open_config(config, resume)
+        self.last_checkpoint = latest_checkpoint(self._checkpoints) if resume else None
+        self.restored: Tensors | None = None
+        about = {"step": 0, "csv_bytes": 0, "seconds": 0.0}
+        if self.last_checkpoint:
+            self.restored, about = load_checkpoint(self.last_checkpoint)
+        self.step, self._earlier_seconds = int(about["step"]), about["seconds"]
+        self.episodes = EpisodeLog(
+            self.path / "episodes.csv", limit=num_episodes, keep_bytes=int(about["csv_bytes"])
+        )
+        from torch.utils.tensorboard import SummaryWriter  # slow to import
+
+        # What an earlier part of the run logged at later steps is hidden.
+        self._tensorboard = SummaryWriter(str(self.path / "tensorboard"), purge_step=self.step + 1)
+        self._clock = CheckpointClock(checkpoint_seconds)
+        self._started = time.monotonic()
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def seconds(self) -> float:
+        return self._earlier_seconds + time.monotonic() - self._started
+
+    def _open_config(self, config: Any, resume: bool) -> None:
+        config_path, run_path = self.path / "config.yaml", self.path / "run.json"
+        if run_path.exists():
+            if not resume:
+                raise FileExistsError(
+                    f"run_dir must be a new directory unless a run is resumed, got {self.path}, with a run"
+                )
+            before = {**json.loads(run_path.read_text()), **read_yaml(config_path)}
+            for key, value in {**self._identity, **to_mapping(config)}.items():
+                if before.get(key) != value:
+                    expected = f"{key} must be {before.get(key)!r}, as in the run to resume in {self.path}"
+                    raise ConfigError(f"{expected}, got {value!r}")
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_atomically(config_path, to_yaml(config).encode())
+        write_json_atomically(run_path, {**self._identity, "versions": _versions()})
+
+    def log(self, step: int, scalars: Mapping[str, float]) -> None:
+        """Write scalars to TensorBoard."""
+        for name, value in scalars.items():
+            self._tensorboard.add_scalar(name, value, step)
+
+    def checkpoint_due(self) -> bool:
+        return self._clock.due()
+
+    def save_checkpoint(self, step: int, tensors: Mapping[str, NDArray[Any]]) -> None:
+        """Write a checkpoint of the learner, after everything logged up to it has reached the disk."""
+        begin = time.monotonic()
+        self._tensorboard.flush()
+        about = {"step": step, "csv_bytes": self.episodes.sync(), "seconds": self.seconds}
+        self.last_checkpoint = save_checkpoint(self._checkpoints, step, tensors, about)
+        self._clock.took(time.monotonic() - begin)
+
+    def finish(self, step: int) -> None:
+        """Write `metrics.json`: the paper's training-time protocol, and how long it took."""
+        self.episodes.sync()
+        summary = {
+            **self._identity,
+            "episodes": self.episodes.count,
+            "steps": step,
+            "seconds": round(self.seconds, 1),
+            "last_2000_episodes": summarize_episodes(self.path / "episodes.csv"),
+        }
+        write_json_atomically(self.path / "metrics.json", summary)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.episodes.close()
+        self._tensorboard.close()
+
+
+def _versions() -> dict[str, str]:
+    try:
+        own = metadata.version("soc-env")
+    except metadata.PackageNotFoundError:  # run from a source tree that is not installed
+        own = "unknown"
+    return {
+        "soc-env": own,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+    }

@@ -1,0 +1,67 @@
+"""A learner as the command line and the sweep see it: a config and a function that trains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from agent_zoo.learning.config import from_mapping, read_yaml, with_overrides
+
+
+class TrainFunction(Protocol):
+    """What a learner's module offers."""
+
+    def __call__(
+        self, config: Any, *, seed: int, run_dir: Path, resume: bool = False, progress: bool = True
+    ) -> Path:
+        """Train one policy and return the path of its file in `run_dir`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """One learner.
+
+    Attributes:
+        name: for instance "single-drl".
+        config_class: its frozen config dataclass.
+        config_folder: where `<name>.yaml` with every key lies, and named variations with some.
+        train: its training function.
+    """
+
+    name: str
+    config_class: type
+    config_folder: Path
+    train: TrainFunction
+
+    def default_config(self) -> Any:
+        """The packaged config."""
+        return self.load_config(None)
+
+    def load_config(self, path: str | Path | None, overrides: Sequence[str] = ()) -> Any:
+        """The packaged config, changed by a file and then by overrides.
+
+        Args:
+            path: a YAML file with some or all keys, or the name of a packaged one
+                ("single-drl-demo"), or None.
+            overrides: "key=value" strings; "env.stealth=0.5" reaches into a mapping.
+
+        Raises:
+            ConfigError: an unknown key or a value that does not fit, named in the message.
+            FileNotFoundError: there is no such file.
+        """
+        values = read_yaml(self.config_folder / f"{self.name}.yaml")
+        if path is not None:
+            values |= read_yaml(self._find(path))
+        return from_mapping(self.config_class, with_overrides(values, overrides))
+
+    def _find(self, path: str | Path) -> Path:
+        packaged = self.config_folder / f"{path}.yaml"
+        if Path(path).is_file():
+            return Path(path)
+        if packaged.is_file():
+            return packaged
+        names = ", ".join(sorted(file.stem for file in self.config_folder.glob(f"{self.name}*.yaml")))
+        raise FileNotFoundError(f"config must be a YAML file or one of {names}, got {str(path)!r}")
