@@ -6,13 +6,30 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
 
 .PHONY: demo test check clean
 
-$(INSTALLED): pyproject.toml constraints.txt
+demo: $(VENV)/.zoo
+	rm -rf demo
+	$(BIN)/soc-env train single-drl --config single-drl-demo --seed 42 --output demo/single-drl
+	$(BIN)/soc-env evaluate rule-soar tuned-soar zero-enrich demo/single-drl --episodes 1000 --output demo/table
+
+test: $(VENV)/.dev
+	$(BIN)/pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# torch comes first and by its pinned version, so that no other package asks for the newest one.
+$(VENV)/.zoo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -c constraints.txt torch
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[zoo]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.zoo
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[dev]'
 	touch $@
 
@@ -23,17 +40,5 @@ $(INSTALLED): pyproject.toml constraints.txt
 	.venv-rllib/bin/pip install --quiet -c constraints-rllib.txt -e '.[ray]' pytest pytest-timeout
 	touch $@
 
-demo: $(INSTALLED)
-	$(BIN)/soc-env train single-drl --config demo --seed 42 --output demo/single-drl
-	$(BIN)/soc-env evaluate rule-soar tuned-soar zero-enrich demo/single-drl --episodes 500 --output demo/table
-
-test: $(INSTALLED)
-	$(BIN)/pytest
-
-check: $(INSTALLED)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-
 clean:
-	rm -rf $(VENV) demo build dist *.egg-info
+	rm -rf $(VENV) .venv-rllib demo build dist *.egg-info
