@@ -191,6 +191,7 @@ RUNS = [
     ("quickstart_vector", "--num-envs 8 --steps 60", "steps per second"),
     ("supersuit_sb3_ppo", "--steps 512 --copies 2 --max-steps 20", "mean return of the last"),
     ("torchrl_rollout", "--steps 30 --max-steps 10", "episodes ended"),
+    ("draw_frames", "--max-steps 3 --output {folder}", "4 pictures"),
 ]
 
 
@@ -198,10 +199,10 @@ RUNS = [
 @torchrls_version
 @pytest.mark.parametrize(("name", "arguments", "says"), RUNS)
 def test_the_examples_run(
-    name: str, arguments: str, says: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    name: str, arguments: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     path = EXAMPLES / f"{name}.py"
-    monkeypatch.setattr(sys, "argv", [str(path), *arguments.split()])
+    monkeypatch.setattr(sys, "argv", [str(path), *arguments.format(folder=tmp_path).split()])
     runpy.run_path(str(path), run_name="__main__")
     assert says in capsys.readouterr().out
 
