@@ -5,6 +5,10 @@ the coordinator, hunter and responder and a choice among the triage's 4 verdicts
 squashed: the environment clips, and log-probabilities are those of exactly the action that was drawn.
 The published baseline compared log-probabilities from before its tanh with ones from after it.
 
+Exploration noise is drawn for each lane and held for some steps: what a slightly higher scope is worth
+shows over an episode, not in one step, and noise that changes every step averages it out. Each step's
+action is still distributed as its log-probability says.
+
 From top to bottom: config, networks, loss, learner, collection, training, and the trained policy.
 """
 
@@ -25,7 +29,7 @@ from torch.distributions import Categorical, Normal
 
 from agent_zoo.learning import checkpoint
 from agent_zoo.learning.config import check, from_mapping, to_mapping
-from agent_zoo.learning.networks import RunningNormalizer, mlp
+from agent_zoo.learning.networks import mlp
 from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
 from agent_zoo.learning.progress import EpisodeProgress
 from agent_zoo.learning.rollout import Rollout, generalized_advantages
@@ -62,6 +66,8 @@ class Config:
     """Hidden layers of the actor and of the critic."""
     initial_log_std: float
     """Logarithm of the controls' standard deviation at the start; it is learned from there."""
+    noise_steps: int
+    """Steps for which a lane's exploration noise is held; 1 draws it anew in every step."""
     learning_rate: float
     """Adam's step size at the start."""
     final_learning_rate: float
@@ -88,7 +94,8 @@ class Config:
     """Least time between two checkpoints."""
 
     def __post_init__(self) -> None:
-        for key in ("num_episodes", "num_envs", "rollout_steps", "epochs", "minibatch_size", "num_threads"):
+        counts = ("num_episodes", "num_envs", "rollout_steps", "noise_steps", "epochs", "minibatch_size")
+        for key in (*counts, "num_threads"):
             check(getattr(self, key) >= 1, key, getattr(self, key), "an integer of at least 1")
         for key in ("learning_rate", "clip", "max_gradient_norm", "reward_scale"):
             value = getattr(self, key)
@@ -102,6 +109,8 @@ class Config:
         transitions = self.num_envs * self.rollout_steps
         expectation = f"a divisor of num_envs * rollout_steps = {transitions}"
         check(transitions % self.minibatch_size == 0, "minibatch_size", self.minibatch_size, expectation)
+        expectation = f"a divisor of rollout_steps = {self.rollout_steps}"
+        check(self.rollout_steps % self.noise_steps == 0, "noise_steps", self.noise_steps, expectation)
 
 
 class Actor(nn.Module):
@@ -111,14 +120,15 @@ class Actor(nn.Module):
         self, hidden_sizes: tuple[int, ...], initial_log_std: float, generator: torch.Generator
     ) -> None:
         super().__init__()
-        self.normalizer = RunningNormalizer(JOINT_OBSERVATION_SIZE)
         outputs = CONTROL_SIZE + NUM_VERDICTS
         self.body = mlp(JOINT_OBSERVATION_SIZE, hidden_sizes, outputs, output_gain=0.01, generator=generator)
         self.log_std = nn.Parameter(torch.full((CONTROL_SIZE,), initial_log_std))
+        self.initial_std = math.exp(initial_log_std)
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
-        mean, logits = self.body(self.normalizer(observation)).split((CONTROL_SIZE, NUM_VERDICTS), dim=-1)
-        return mean, logits
+        mean, logits = self.body(observation).split((CONTROL_SIZE, NUM_VERDICTS), dim=-1)
+        # In units of the noise, so that one step of the optimiser moves the mean by a small part of it.
+        return mean * self.initial_std, logits
 
     def distributions(self, observation: Tensor) -> tuple[Normal, Categorical]:
         """Of the controls (independent of each other) and of the verdict."""
@@ -177,8 +187,9 @@ class Learner:
         self.config = config
         self.generator = torch.Generator().manual_seed(seed)
         self.actor = Actor(config.hidden_sizes, config.initial_log_std, self.generator)
-        body = mlp(JOINT_OBSERVATION_SIZE, config.hidden_sizes, 1, output_gain=1.0, generator=self.generator)
-        self.critic = nn.Sequential(self.actor.normalizer, body)
+        self.critic = mlp(
+            JOINT_OBSERVATION_SIZE, config.hidden_sizes, 1, output_gain=1.0, generator=self.generator
+        )
         parameters = [*self.actor.parameters(), *self.critic.parameters()]
         self.optimizer = torch.optim.Adam(parameters, lr=config.learning_rate, eps=1e-5, fused=True)
 
@@ -187,11 +198,15 @@ class Learner:
         first, last = self.config.learning_rate, self.config.final_learning_rate
         self.optimizer.param_groups[0]["lr"] = first + (last - first) * progress
 
+    def draw_noise(self, num_envs: int) -> Tensor:
+        """Standard normal exploration noise (num_envs, 36) for `draw`."""
+        return torch.randn(num_envs, CONTROL_SIZE, generator=self.generator)
+
     @torch.no_grad()
-    def draw(self, observation: Tensor) -> Drawn:
-        """Draw an action for every lane."""
+    def draw(self, observation: Tensor, noise: Tensor) -> Drawn:
+        """Draw an action for every lane, its controls by `noise`."""
         controls, verdict = self.actor.distributions(observation)
-        drawn = torch.normal(controls.mean, controls.stddev, generator=self.generator)
+        drawn = controls.mean + controls.stddev * noise
         chosen = torch.multinomial(verdict.probs, 1, generator=self.generator).squeeze(-1)
         return Drawn(drawn, chosen, joint_log_prob(controls, verdict, drawn, chosen))
 
@@ -227,8 +242,6 @@ class Learner:
                 losses = ppo_losses(self.actor, self.critic, minibatch, config.clip)
                 self._descend(losses)
                 sums, count = sums + torch.stack(losses).detach(), count + 1
-        # Only now, so that old and new log-probabilities above saw the same normalised observations.
-        self.actor.normalizer.update(batch["observation"])
         return dict(zip(Losses._fields, (sums / count).tolist(), strict=True))
 
     def _descend(self, losses: Losses) -> None:
@@ -295,7 +308,9 @@ def collect(
     """
     value = learner.value(observation)
     for step in range(rollout.num_steps):
-        drawn = learner.draw(observation)
+        if step % learner.config.noise_steps == 0:
+            noise = learner.draw_noise(env.num_envs)
+        drawn = learner.draw(observation, noise)
         actions = team_actions(drawn.controls.numpy(), drawn.verdict.numpy())
         following, reward, terminated, truncated, info = env.step(actions)
         rollout.store(step, observation=observation, value=value, **drawn._asdict())

@@ -40,6 +40,7 @@ TOY = (
     "minibatch_size=256",
     "epochs=4",
     "initial_log_std=-1.0",
+    "noise_steps=1",
     "learning_rate=0.01",
     "reward_scale=1.0",
 )
@@ -156,7 +157,7 @@ def test_it_gives_up_a_small_reward_for_a_larger_later_one_and_values_time_limit
 
 def a_batch(learner: Learner, num: int = 64) -> dict[str, torch.Tensor]:
     observation = torch.from_numpy(join_observations(random_observations(num)))
-    drawn = learner.draw(observation)
+    drawn = learner.draw(observation, learner.draw_noise(len(observation)))
     advantage = torch.randn(num, generator=torch.Generator().manual_seed(3))
     return {"observation": observation, **drawn._asdict(), "advantage": advantage, "target": advantage}
 
@@ -422,3 +423,20 @@ def test_a_value_out_of_range_is_named(override: str, message: str) -> None:
 def test_an_unknown_config_file_lists_the_packaged_ones() -> None:
     with pytest.raises(FileNotFoundError, match="single-drl, single-drl-demo, got 'nothing'"):
         baselines.trainer("single-drl").load_config("nothing")
+
+
+def test_noise_is_held_for_its_steps_and_differs_between_lanes_and_rollouts() -> None:
+    settings = config(*TOY, "noise_steps=8")
+    env, learner, rollout = Bandit(settings.num_envs), Learner(settings, seed=1), new_rollout(settings)
+    observation = torch.from_numpy(join_observations(env.observe(np.zeros(env.num_envs))))
+    noises = []
+    for _ in range(2):
+        observation = collect(env, observation, learner, rollout, lambda info: None)  # type: ignore[arg-type]
+        with torch.no_grad():
+            mean, _ = learner.actor(rollout["observation"])
+        noises.append((rollout["controls"] - mean) / learner.actor.log_std.detach().exp())
+    for noise in noises:
+        for half in (noise[:8], noise[8:]):
+            torch.testing.assert_close(half, half[:1].expand(8, -1, -1), atol=1e-4, rtol=0)
+    different = torch.cat([noises[0][0], noises[0][8], noises[1][0]])
+    assert len(different.unique(dim=0)) == 3 * settings.num_envs

@@ -1,4 +1,4 @@
-"""Networks of the paper's size, and the observation normaliser in front of them."""
+"""Networks of the paper's size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 
 def mlp(
@@ -34,39 +34,3 @@ def mlp(
         if not is_output:
             layers.append(nn.ReLU())
     return nn.Sequential(*layers)
-
-
-class RunningNormalizer(nn.Module):
-    """Shifts and scales every input by its running moments, then clips to +-`CLIP`.
-
-    Before the first `update` it passes inputs on unchanged (clipped).
-    """
-
-    CLIP = 10.0
-    VARIANCE_FLOOR = 1e-4  # an input that has hardly moved yet is magnified 100 times at most
-
-    mean: Tensor
-    variance: Tensor
-    count: Tensor
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
-        self.register_buffer("variance", torch.ones(size, dtype=torch.float64))
-        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
-
-    @torch.no_grad()
-    def update(self, inputs: Tensor) -> None:
-        """Take a batch (batch, size) into the moments (Chan et al. 1979)."""
-        batch = inputs.to(torch.float64)
-        count = len(batch)
-        total = self.count + count
-        shift = batch.mean(0) - self.mean
-        squares = batch.var(0, correction=0) * count + shift.square() * self.count * count / total
-        self.variance.copy_((self.variance * self.count + squares) / total)
-        self.mean.add_(shift * count / total)
-        self.count.copy_(total)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        scale = (self.variance + self.VARIANCE_FLOOR).rsqrt().to(inputs.dtype)
-        return ((inputs - self.mean.to(inputs.dtype)) * scale).clamp(-self.CLIP, self.CLIP)
