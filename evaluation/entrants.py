@@ -60,9 +60,12 @@ class Entrant:
 
     @property
     def label(self) -> str:
-        """How tables name it."""
+        """How tables name it: training runs by their learner and folder."""
         registered = {method.lower(): method for method in paper.table_2()} | _LABELS
-        return registered.get(self.name, Path(self.name).name.rpartition(":")[2] or self.name)
+        own = Path(self.name).name.rpartition(":")[2] or self.name
+        if self.method is not None:
+            return f"{registered.get(self.method, self.method)} ({own})"
+        return registered.get(self.name, own)
 
 
 class UnknownTeamError(ValueError):

@@ -258,7 +258,7 @@ class TestEntrants:
             run_of(tmp_path / f"run-{seed}", "single-drl", seed)
         trained, _ = find_entrants(str(tmp_path), "soc_v0", (1,), tmp_path)
         assert trained.training_seeds == (42, 123, 1024)
-        assert trained.label == tmp_path.name
+        assert trained.label == f"Single-DRL ({tmp_path.name})"
         alone, _ = find_entrants(str(tmp_path / "run-42"), "soc_v0", (1,), tmp_path)
         assert alone.training_seeds == (42,)
 
@@ -304,7 +304,13 @@ class TestTrain:
     ) -> None:
         pytest.importorskip("torch")
         monkeypatch.chdir(tmp_path)
-        small = ("hidden_sizes=[8]", "rollout_steps=16", "minibatch_size=32", "env.max_steps=20")
+        small = (
+            "hidden_sizes=[8]",
+            "rollout_steps=16",
+            "noise_steps=1",
+            "minibatch_size=32",
+            "env.max_steps=20",
+        )
         assert (
             run(
                 "train", "single-drl", "--episodes", "12", "--num-envs", "4", "--no-progress", "--set", *small

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import time
 from pathlib import Path
 from typing import Any
 
@@ -302,6 +303,7 @@ def test_a_resumed_run_forgets_what_came_after_its_checkpoint(tmp_path: Path) ->
         run.episodes.record(finished(2, [1], 7.0), step=4)
         run.log(4, {"loss": 7.0})
     assert len(read_episodes(tmp_path / "run" / "episodes.csv")) == 2
+    time.sleep(1.1)  # TensorBoard reads event files in the order of the seconds in which they began
     with open_run(tmp_path / "run", resume=True) as run:
         assert run.restored is not None
         np.testing.assert_array_equal(run.restored["weights"], np.arange(3))
