@@ -28,6 +28,7 @@ def leak_free(env: TeamEnv) -> TeamEnv:
     The entries are those whose field has `leaks_truth` (for soc_v0 see `soc_v0.fields(agent)`): the
     shares of compromised hosts, mean stages, the attacker's visibility, the alerts' truth bits and the
     visibility behind them. Sizes and spaces stay as they are, so policies and networks still fit.
+    The hunter's endpoint entries stay, too: drowned in noise, they are what a sensor could tell.
     `state()` and the episode's metrics keep the truth, which is what they are for.
 
     Results under this wrapper cannot be compared with the published ones.
