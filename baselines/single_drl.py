@@ -31,6 +31,7 @@ from agent_zoo.learning import checkpoint
 from agent_zoo.learning.config import check, from_mapping, to_mapping
 from agent_zoo.learning.networks import mlp
 from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
+from agent_zoo.learning.ppo import clipped_objective, standardized
 from agent_zoo.learning.progress import EpisodeProgress
 from agent_zoo.learning.rollout import Rollout, generalized_advantages
 from agent_zoo.learning.run_directory import RunDirectory
@@ -161,14 +162,10 @@ def ppo_losses(actor: Actor, critic: nn.Module, batch: Mapping[str, Tensor], cli
         clip: epsilon of the clipped objective.
     """
     controls, verdict = actor.distributions(batch["observation"])
-    log_ratio = joint_log_prob(controls, verdict, batch["controls"], batch["verdict"]) - batch["log_prob"]
-    ratio = log_ratio.exp()
-    advantage = batch["advantage"]
-    policy = -torch.min(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage).mean()
+    log_prob = joint_log_prob(controls, verdict, batch["controls"], batch["verdict"])
+    policy, kl, clipped_share = clipped_objective(log_prob, batch["log_prob"], batch["advantage"], clip)
     value = 0.5 * (critic(batch["observation"]).squeeze(-1) - batch["target"]).square().mean()
     negative_entropy = -(controls.entropy().sum(-1) + verdict.entropy()).mean()
-    kl = (ratio - 1 - log_ratio).mean().detach()
-    clipped_share = ((ratio - 1).abs() > clip).float().mean().detach()
     return Losses(policy, value, negative_entropy, kl, clipped_share)
 
 
@@ -233,7 +230,7 @@ class Learner:
         )
         batch = rollout.flat()
         batch["target"] = (advantage + rollout["value"]).flatten()
-        batch["advantage"] = ((advantage - advantage.mean()) / (advantage.std() + 1e-8)).flatten()
+        batch["advantage"] = standardized(advantage.flatten())
         sums, count = torch.zeros(len(Losses._fields)), 0
         for _ in range(config.epochs):
             order = torch.randperm(len(batch["target"]), generator=self.generator)

@@ -1,6 +1,7 @@
 """Configs: a frozen dataclass, a YAML file of the same keys, and `key=value` overrides.
 
-A learner's packaged YAML gives every key; a user's file and overrides on top of it give some.
+A learner's packaged YAML gives every key; a user's file and overrides on top of it give some. A field that
+is a dataclass itself is a mapping in YAML, and `key.inner=value` on the command line.
 """
 
 from __future__ import annotations
@@ -46,10 +47,36 @@ def to_yaml(config: Any) -> str:
 
 def to_mapping(config: Any) -> dict[str, Any]:
     """A dataclass as plain numbers, strings, lists and dictionaries."""
+    return _plain(dataclasses.asdict(config))
+
+
+def _plain(mapping: dict[str, Any]) -> dict[str, Any]:
     return {
-        key: list(value) if isinstance(value, tuple) else value
-        for key, value in dataclasses.asdict(config).items()
+        key: list(value) if isinstance(value, tuple) else _plain(value) if isinstance(value, dict) else value
+        for key, value in mapping.items()
     }
+
+
+def flattened(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The same values under `key.inner`, as overrides name them; an empty mapping has none."""
+    result: dict[str, Any] = {}
+    for key, value in mapping.items():
+        if isinstance(value, dict):
+            result |= flattened(value, f"{prefix}{key}.")
+        else:
+            result[f"{prefix}{key}"] = value
+    return result
+
+
+def merged(mapping: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `mapping` with `changes` in it; mappings in both are merged too."""
+    result = dict(mapping)
+    for key, value in changes.items():
+        before = result.get(key)
+        if isinstance(value, dict) and isinstance(before, dict):
+            value = merged(before, value)
+        result[key] = value
+    return result
 
 
 def with_overrides(mapping: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -72,8 +99,11 @@ def with_overrides(mapping: Mapping[str, Any], overrides: Sequence[str]) -> dict
     return result
 
 
-def from_mapping(config_class: type[Config], mapping: Mapping[str, Any]) -> Config:
+def from_mapping(config_class: type[Config], mapping: Mapping[str, Any], prefix: str = "") -> Config:
     """Build a config dataclass from plain values.
+
+    Args:
+        prefix: what messages put before the keys, "outer." for a nested config.
 
     Raises:
         ConfigError: a key is unknown or missing, or a value does not fit; the message names it.
@@ -82,11 +112,12 @@ def from_mapping(config_class: type[Config], mapping: Mapping[str, Any]) -> Conf
     names = [field.name for field in dataclasses.fields(config_class)]  # type: ignore[arg-type]
     for key, value in mapping.items():
         if key not in names:
-            raise ConfigError(f"{key} (= {value!r}) is no config key; the keys are {', '.join(names)}")
+            known = ", ".join(f"{prefix}{name}" for name in names)
+            raise ConfigError(f"{prefix}{key} (= {value!r}) is no config key; the keys are {known}")
     for name in names:
         if name not in mapping:
-            raise ConfigError(f"{name} must have a value, got none")
-    return config_class(**{name: _convert(name, mapping[name], hints[name]) for name in names})
+            raise ConfigError(f"{prefix}{name} must have a value, got none")
+    return config_class(**{name: _convert(prefix + name, mapping[name], hints[name]) for name in names})
 
 
 def _convert(key: str, value: Any, hint: Any) -> Any:
@@ -102,6 +133,9 @@ def _convert(key: str, value: Any, hint: Any) -> Any:
     if origin is dict:
         check(isinstance(value, dict), key, value, "a mapping")
         return dict(value)
+    if dataclasses.is_dataclass(hint):
+        check(isinstance(value, dict), key, value, "a mapping")
+        return from_mapping(hint, value, f"{key}.")  # type: ignore[arg-type]  # a class, not an instance
     if hint is float and not isinstance(value, bool):
         with contextlib.suppress(TypeError, ValueError):
             return float(value)  # from a string too: YAML 1.1 reads 3e-4, which has no dot, as one

@@ -34,7 +34,7 @@ from agent_zoo.learning.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from agent_zoo.learning.config import ConfigError, read_yaml, to_mapping, to_yaml
+from agent_zoo.learning.config import ConfigError, flattened, read_yaml, to_mapping, to_yaml
 from agent_zoo.learning.episode_log import EpisodeLog, summarize_episodes
 from soc_env.extras import require
 
@@ -113,11 +113,13 @@ class RunDirectory:
                 raise FileExistsError(
                     f"run_dir must be a new directory unless a run is resumed, got {self.path}, with a run"
                 )
-            before = {**json.loads(run_path.read_text()), **read_yaml(config_path)}
-            for key, value in {**self._identity, **to_mapping(config)}.items():
-                if before.get(key) != value:
+            about = json.loads(run_path.read_text())
+            before = {key: about[key] for key in self._identity} | flattened(read_yaml(config_path))
+            wanted = self._identity | flattened(to_mapping(config))
+            for key in before | wanted:
+                if before.get(key) != wanted.get(key):
                     expected = f"{key} must be {before.get(key)!r}, as in the run to resume in {self.path}"
-                    raise ConfigError(f"{expected}, got {value!r}")
+                    raise ConfigError(f"{expected}, got {wanted.get(key)!r}")
             return
         self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(config_path, to_yaml(config).encode())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent_zoo.learning.config import from_mapping, read_yaml, with_overrides
+from agent_zoo.learning.config import from_mapping, merged, read_yaml, with_overrides
 
 
 class TrainFunction(Protocol):
@@ -54,7 +54,7 @@ class Trainer:
         """
         values = read_yaml(self.config_folder / f"{self.name}.yaml")
         if path is not None:
-            values |= read_yaml(self._find(path))
+            values = merged(values, read_yaml(self._find(path)))
         return from_mapping(self.config_class, with_overrides(values, overrides))
 
     def _find(self, path: str | Path) -> Path:

@@ -1,0 +1,55 @@
+"""Observations brought to comparable scales by what has been seen, entries without memory faded out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Normalizer(nn.Module):
+    """Standardises each entry and multiplies it by its correlation from one step to the next.
+
+    Mean, variance and the covariance of successive steps are running ones (Chan et al. 1979). An entry that
+    is drawn anew in every step correlates with nothing that came before: it is noise, and standardising it
+    would only make it louder. What describes a lasting state correlates with its past and stays. Before the
+    first `observe` nothing is changed.
+    """
+
+    LIMIT = 10.0
+    """Bound on standardised entries."""
+
+    mean: Tensor
+    variance: Tensor
+    covariance: Tensor
+    count: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("variance", torch.ones(size))
+        self.register_buffer("covariance", torch.ones(size))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+
+    @torch.no_grad()
+    def observe(self, before: Tensor, after: Tensor) -> None:
+        """Take account of observations (n, size) of successive steps of the same episodes."""
+        mean = before.mean(0)
+        total = self.count + len(before)
+        share = (len(before) / total).float()
+        difference = mean - self.mean
+        between = share * (1 - share) * difference.square()
+        deviation = before - mean
+        variance = deviation.square().mean(0)
+        covariance = (deviation * (after - mean)).mean(0)
+        self.variance += share * (variance - self.variance) + between
+        self.covariance += share * (covariance - self.covariance) + between
+        self.mean += share * difference
+        self.count.copy_(total)
+
+    def forward(self, observation: Tensor) -> Tensor:
+        scaled = (observation - self.mean) * (self.variance + 1e-8).rsqrt()
+        return scaled.clamp(-self.LIMIT, self.LIMIT) * self.memory()
+
+    def memory(self) -> Tensor:
+        """Correlation (size,) of each entry with itself a step later, 0 where that is negative."""
+        return (self.covariance / (self.variance + 1e-8)).clamp(0.0, 1.0)
