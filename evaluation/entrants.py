@@ -22,7 +22,7 @@ from typing import Any, Final, Literal
 from evaluation import paper
 from soc_env.policy import TeamPolicy, load_policy, registered_policies
 
-REGISTRIES: Final = ("baselines",)
+REGISTRIES: Final = ("agent_zoo", "baselines")
 """Packages with `list_entries`, `list_learners`, `load` and `trainer`."""
 
 REFERENCES: Final = ("tuned-soar", "zero-enrich")

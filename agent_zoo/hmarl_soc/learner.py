@@ -1,0 +1,221 @@
+"""The whole team as one learner: four learners, the replay they share and what they see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from agent_zoo.hmarl_soc.config import Config
+from agent_zoo.hmarl_soc.coordinator import Coordinator, directives
+from agent_zoo.hmarl_soc.hunter import Hunter
+from agent_zoo.hmarl_soc.responder import Responder
+from agent_zoo.hmarl_soc.triage import Triage
+from agent_zoo.learning import checkpoint
+from agent_zoo.learning.normalizer import Normalizer
+from agent_zoo.learning.replay import Batch, PrioritizedReplay
+from soc_env.team import (
+    CONTROL_SIZE,
+    COORDINATOR,
+    HUNTER,
+    JOINT_OBSERVATION_SIZE,
+    OBSERVATION_SLICES,
+    RESPONDER,
+    TRIAGE,
+)
+
+TRANSITION = {
+    "observation": ((JOINT_OBSERVATION_SIZE,), torch.float32),
+    "controls": ((CONTROL_SIZE,), torch.float32),  # directive, hunter's and responder's action, as played
+    "verdict": ((), torch.int64),
+    "reward": ((), torch.float32),  # scaled
+    "triage_reward": ((), torch.float32),  # the same, less the cost of false escalations
+    "next_observation": ((JOINT_OBSERVATION_SIZE,), torch.float32),
+    "terminated": ((), torch.bool),
+    "truncated": ((), torch.bool),
+    "decision_over": ((), torch.bool),  # whether the coordinator decides anew after this step
+}
+"""What the replay holds of a step of one lane: (shape, dtype)."""
+
+
+class LearnerError(FloatingPointError):
+    """A loss or gradient is not finite; the message begins with the agent."""
+
+
+class TeamLearner:
+    """Networks, optimisers, replay and the generator of all randomness; knows nothing of the environment."""
+
+    def __init__(self, config: Config, seed: int) -> None:
+        self.config = config
+        self.generator = torch.Generator().manual_seed(seed)
+        self.normalizer = Normalizer(JOINT_OBSERVATION_SIZE).to(config.device)
+        self.coordinator = Coordinator(config, self.generator)
+        self.hunter = Hunter(config, self.generator)
+        self.triage = Triage(config, self.generator)
+        self.responder = Responder(config, self.generator)
+        self.replay = PrioritizedReplay(
+            config.replay.capacity, TRANSITION, config.replay.alpha, self.generator, config.device
+        )
+        self.updates = 0
+        self.directives = directives().to(config.device)
+
+    @property
+    def agents(self) -> dict[str, Coordinator | Hunter | Triage | Responder]:
+        return {
+            COORDINATOR: self.coordinator,
+            HUNTER: self.hunter,
+            TRIAGE: self.triage,
+            RESPONDER: self.responder,
+        }
+
+    def set_progress(self, progress: float) -> None:
+        """Scale learning rates and noise for `progress`, the part of the training's episodes done."""
+        scale = 1 + (self.config.final_scale - 1) * progress
+        self.responder.noise_scale = scale
+        for agent in self.agents.values():
+            for part in agent.parts().values():
+                if isinstance(part, torch.optim.Optimizer):
+                    for group in part.param_groups:
+                        group["lr"] = group.setdefault("initial_lr", group["lr"]) * scale
+
+    @torch.no_grad()
+    def see(self, observation: Tensor) -> Tensor:
+        """Joint observations (n, 352) as the networks get them."""
+        return self.normalizer(observation) if self.config.normalize_observations else observation
+
+    def update_tier_2(self, progress: float) -> dict[str, Tensor]:
+        """One update of hunter, triage and responder from the same transitions; returns what to watch.
+
+        Args:
+            progress: part of the training's episodes that are done.
+
+        Raises:
+            LearnerError: training diverged; all parameters are still finite.
+        """
+        config = self.config.replay
+        beta = config.beta + (config.final_beta - config.beta) * progress
+        drawn = self.replay.sample(config.batch_size, beta)
+        batch = drawn._replace(fields=drawn.fields | self.look_ahead(drawn.entries))
+        learn_actions = self.updates >= config.value_updates
+        learn_actors = self.updates >= config.critic_updates
+        self.updates += 1
+        watched: dict[str, Tensor] = {}
+        errors = torch.zeros(config.batch_size, device=self.config.device)
+        next_controls, next_verdict = self.next_actions(batch)
+        for agent, update in (
+            (HUNTER, lambda: self.hunter.update(batch, learn_actions, learn_actors)),
+            (TRIAGE, lambda: self.triage.update(batch)),
+            (
+                RESPONDER,
+                lambda: self.responder.update(
+                    batch, next_controls, next_verdict, learn_actions, learn_actors
+                ),
+            ),
+        ):
+            own_errors, own = self._attempt(agent, update)
+            errors += own_errors / 3
+            watched |= {f"{agent}/{name}": value for name, value in own.items()}
+        self.replay.update_priorities(drawn.entries, errors)
+        return watched
+
+    def look_ahead(self, entries: NDArray[np.int64]) -> dict[str, Tensor]:
+        """What follows transitions within `lookahead` steps, fewer where an episode ends or none is newer.
+
+        Returns:
+            Discounted sums of the rewards, the discount of what comes after, and of the last step the next
+            observation, its controls and whether it ended the episode or the coordinator's decision.
+        """
+        replay, lanes = self.replay, self.config.num_envs  # a lane's next step lies `lanes` entries further
+        newest = (replay.added - 1) % replay.capacity
+        last = torch.from_numpy(entries).to(self.config.device)
+        rewards = {
+            name: torch.zeros(len(last), device=self.config.device) for name in ("reward", "triage_reward")
+        }
+        discount = torch.ones(len(last), device=self.config.device)
+        goes_on = torch.ones(len(last), dtype=torch.bool, device=self.config.device)
+        for ahead in range(self.config.replay.lookahead):
+            if ahead > 0:
+                over = replay.fields["terminated"][last] | replay.fields["truncated"][last]
+                is_newest = (newest - last) % replay.capacity < lanes
+                goes_on &= ~over & ~is_newest
+                last = torch.where(goes_on, (last + lanes) % replay.capacity, last)
+            for name, total in rewards.items():
+                total += discount * replay.fields[name][last] * goes_on
+            discount = torch.where(goes_on, self.config.discount * discount, discount)
+        names = ("next_observation", "terminated", "decision_over")
+        return {
+            **rewards,
+            "discount": discount,
+            "last_controls": replay.fields["controls"][last],
+            **{name: replay.fields[name][last] for name in names},
+        }
+
+    def update_coordinator(self, completed: Any) -> dict[str, Tensor]:
+        """One PPO update; as `update_tier_2`."""
+        watched = self._attempt(COORDINATOR, lambda: self.coordinator.update(completed))
+        return {f"{COORDINATOR}/{name}": value for name, value in watched.items()}
+
+    @torch.no_grad()
+    def next_actions(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What the team's target networks do after each transition: controls (batch, 36), verdicts (batch,).
+
+        The coordinator, which PPO moves slowly, has no target network. Its directive stays in force unless
+        its decision was over.
+        """
+        following = batch.fields["next_observation"]
+        sees = {agent: following[:, part] for agent, part in OBSERVATION_SLICES.items()}
+        held = batch.fields["last_controls"][:, : self.directives.shape[-1]]
+        chosen = self.directives[self.coordinator.actor.greedy(sees[COORDINATOR])]
+        directive = torch.where(batch.fields["decision_over"][:, None], chosen, held)
+        hunting = self.hunter.target_actor.greedy(sees[HUNTER])
+        responding = self.responder.target_actor(sees[RESPONDER])
+        return torch.cat([directive, hunting, responding], -1), self.triage.target.greedy(sees[TRIAGE])
+
+    def _attempt(self, agent: str, update: Any) -> Any:
+        try:
+            return update()
+        except FloatingPointError as error:
+            raise LearnerError(f"{agent}: {error}") from None
+
+    def tensors(self) -> checkpoint.Tensors:
+        """Everything that later updates depend on."""
+        tensors = checkpoint.prefixed("normalizer", checkpoint.module_tensors(self.normalizer))
+        for agent, learner in self.agents.items():
+            for name, part in learner.parts().items():
+                tensors |= checkpoint.prefixed(f"{agent}.{name}", _to_tensors(part))
+        tensors |= checkpoint.prefixed("replay", self.replay.tensors())
+        counters = {"updates": np.array(self.updates), "generator": self.generator.get_state().numpy()}
+        return tensors | counters
+
+    def load_tensors(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from `tensors()` of a learner of the same config."""
+        checkpoint.load_module_tensors(self.normalizer, checkpoint.part("normalizer", tensors))
+        for agent, learner in self.agents.items():
+            for name, part in learner.parts().items():
+                _from_tensors(part, checkpoint.part(f"{agent}.{name}", tensors))
+        self.replay.load_tensors(checkpoint.part("replay", tensors))
+        self.updates = int(tensors["updates"])
+        self.generator.set_state(torch.from_numpy(tensors["generator"].copy()))
+
+
+def _to_tensors(part: nn.Module | nn.Parameter | torch.optim.Optimizer) -> checkpoint.Tensors:
+    if isinstance(part, nn.Module):
+        return checkpoint.module_tensors(part)
+    if isinstance(part, nn.Parameter):
+        return {"value": part.detach().cpu().numpy().copy()}
+    return checkpoint.optimizer_tensors(part)
+
+
+def _from_tensors(
+    part: nn.Module | nn.Parameter | torch.optim.Optimizer, tensors: Mapping[str, NDArray[Any]]
+) -> None:
+    if isinstance(part, nn.Module):
+        checkpoint.load_module_tensors(part, tensors)
+    elif isinstance(part, nn.Parameter):
+        part.data.copy_(torch.from_numpy(tensors["value"].copy()))
+    else:
+        checkpoint.load_optimizer_tensors(part, tensors)

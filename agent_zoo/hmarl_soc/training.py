@@ -1,0 +1,220 @@
+"""Training HMARL-SOC: lanes collect side by side, tier 2 learns between steps, tier 1 between rollouts."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agent_zoo.hmarl_soc.config import Config
+from agent_zoo.hmarl_soc.coordinator import Decisions
+from agent_zoo.hmarl_soc.learner import LearnerError, TeamLearner
+from agent_zoo.hmarl_soc.team import HMARLSOC
+from agent_zoo.learning import checkpoint
+from agent_zoo.learning.progress import EpisodeProgress
+from agent_zoo.learning.run_directory import RunDirectory
+from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
+from soc_env.seeds import check_training_seed
+from soc_env.team import (
+    AGENTS,
+    CONTROL_SLICES,
+    COORDINATOR,
+    HUNTER,
+    OBSERVATION_SLICES,
+    RESPONDER,
+    TRIAGE,
+    Verdict,
+    join_observations,
+)
+
+
+class Collector:
+    """Plays the team in all lanes and keeps what it learns from."""
+
+    def __init__(self, env: TeamVectorEnv, learner: TeamLearner, config: Config) -> None:
+        self.env, self.learner, self.config = env, learner, config
+        self.decisions = Decisions(
+            config.coordinator.rollout_steps,
+            config.num_envs,
+            config.coordinator.interval,
+            config.discount,
+            config.device,
+        )
+        names = [field.name for field in importlib.import_module(f"soc_env.{config.env_id}").state_fields()]
+        self._truth = names.index("oldest_alert.truth")
+        self.observation = torch.empty(0)
+
+    def begin(self, observations: Mapping[str, NDArray[np.float32]]) -> None:
+        """Go on from these observations."""
+        self.observation = self._joined(observations)
+
+    def _joined(self, observations: Mapping[str, NDArray[np.float32]]) -> Tensor:
+        return torch.from_numpy(join_observations(observations)).to(self.config.device)
+
+    def step(self, step: int) -> dict[str, Any]:
+        """One step of every lane into replay and rollout; returns the environment's info.
+
+        Args:
+            step: environment steps so far, of all lanes together.
+        """
+        learner, config = self.learner, self.config
+        if step // config.num_envs % config.noise_steps == 0:
+            self._noise = {
+                HUNTER: learner.hunter.noise(config.num_envs),
+                RESPONDER: learner.responder.noise(config.num_envs),
+            }
+        seen = learner.see(self.observation)
+        sees = {agent: seen[:, part] for agent, part in OBSERVATION_SLICES.items()}
+        self.decisions.begin(sees[COORDINATOR], *learner.coordinator.draw(sees[COORDINATOR]))
+        directive = learner.directives[self.decisions.open["choice"]]
+        controls = torch.cat(
+            [
+                directive,
+                learner.hunter.draw(sees[HUNTER], self._noise[HUNTER]),
+                learner.responder.draw(sees[RESPONDER], self._noise[RESPONDER]),
+            ],
+            -1,
+        )
+        verdict = learner.triage.draw(sees[TRIAGE], step)
+        true_alert = torch.from_numpy(self.env.state()[:, self._truth] > 0).to(config.device)
+        false_escalation = (verdict == Verdict.ESCALATE) & ~true_alert
+
+        played, chosen = controls.cpu().numpy(), verdict.cpu().numpy()
+        actions = {a: chosen if a == TRIAGE else played[:, CONTROL_SLICES[a]] for a in AGENTS}
+        following, rewards, terminations, truncations, info = self.env.step(actions)
+        reward = torch.from_numpy(rewards).float().to(config.device) * config.reward_scale
+        terminated = torch.from_numpy(terminations).to(config.device)
+        truncated = torch.from_numpy(truncations).to(config.device)
+        after = self._joined(following)
+        # What follows an episode's end is the next episode's first observation; its own last is in the info.
+        own_last = after
+        lanes, last = stack_final_observations(info)
+        if len(lanes):
+            own_last = after.clone()
+            own_last[torch.from_numpy(lanes).to(config.device)] = self._joined(last)
+        last_seen = learner.see(own_last)
+        if config.normalize_observations and step < config.replay.start:
+            learner.normalizer.observe(self.observation, own_last)
+        decision_over = self.decisions.step(
+            reward, last_seen[:, OBSERVATION_SLICES[COORDINATOR]], terminated, truncated
+        )
+        if step >= config.replay.start:
+            cost = config.triage.false_escalation_cost * config.reward_scale
+            learner.replay.add(
+                observation=seen,
+                controls=controls,
+                verdict=verdict,
+                reward=reward,
+                triage_reward=reward - cost * false_escalation,
+                next_observation=last_seen,
+                terminated=terminated,
+                truncated=truncated,
+                decision_over=decision_over,
+            )
+        self.observation = after
+        return info
+
+    def tensors(self) -> checkpoint.Tensors:
+        """What the lanes' future depends on; taken between rollouts."""
+        decisions = {name: tensor.cpu().numpy() for name, tensor in self.decisions.open.items()}
+        return checkpoint.prefixed("env", self.env.save_state()) | checkpoint.prefixed("decisions", decisions)
+
+    def load_tensors(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from `tensors()`."""
+        self.begin(self.env.load_state(checkpoint.part("env", tensors)))
+        for name, array in checkpoint.part("decisions", tensors).items():
+            self.decisions.open[name] = torch.from_numpy(array.copy()).to(self.config.device)
+
+
+def make_env(config: Config) -> TeamVectorEnv:
+    """The scenario's vector environment, in same-step autoreset mode."""
+    return importlib.import_module(f"soc_env.{config.env_id}").vector_env(config.num_envs, **config.env)
+
+
+def train(
+    config: Config,
+    *,
+    seed: int,
+    run_dir: Path,
+    resume: bool = False,
+    progress: bool = True,
+    on_round: Callable[[TeamLearner, int], None] | None = None,
+) -> Path:
+    """Train one team and return the path of its policy file.
+
+    Args:
+        config: see `Config`.
+        seed: a training seed (soc_env.seeds); it fixes the result.
+        run_dir: where the run's files go, see agent_zoo.learning.run_directory.
+        resume: go on from the latest checkpoint there, with the same result as if never interrupted.
+        progress: show a progress bar.
+        on_round: called with the learner and the environment steps so far after every update of tier 1.
+
+    Raises:
+        FloatingPointError: training diverged; the message names the step, the agent and the last good
+            checkpoint.
+    """
+    seed = check_training_seed(seed)
+    torch.set_num_threads(config.num_threads)
+    learner = TeamLearner(config, seed)
+    env = make_env(config)
+    collector = Collector(env, learner, config)
+    collector.begin(env.reset(seed=seed)[0])
+    run = RunDirectory(
+        run_dir,
+        config,
+        learner="hmarl-soc",
+        seed=seed,
+        num_episodes=config.num_episodes,
+        checkpoint_seconds=config.checkpoint_seconds,
+        resume=resume,
+    )
+    step, episodes = run.step, run.episodes
+    if run.restored:
+        learner.load_tensors(checkpoint.part("learner", run.restored))
+        collector.load_tensors(checkpoint.part("collector", run.restored))
+
+    def save() -> None:
+        learned = checkpoint.prefixed("learner", learner.tensors())
+        run.save_checkpoint(step, learned | checkpoint.prefixed("collector", collector.tensors()))
+
+    def learn_round() -> dict[str, Tensor]:
+        """One rollout of the coordinator; returns the last watched values of each learner."""
+        nonlocal step
+        watched: dict[str, Tensor] = {}
+        for rollout_step in range(1, config.coordinator.rollout_steps + 1):
+            info = collector.step(step)
+            step += config.num_envs
+            episodes.record(info, step)
+            if rollout_step % config.replay.steps == 0 and len(learner.replay) >= config.replay.warmup:
+                for _ in range(config.replay.updates):
+                    watched = learner.update_tier_2(min(1.0, episodes.count / config.num_episodes))
+        return watched | learner.update_coordinator(collector.decisions.completed)
+
+    with run, EpisodeProgress(f"hmarl-soc {seed}", config.num_episodes, episodes.count, progress) as bar:
+        while not episodes.full:
+            learner.set_progress(episodes.count / config.num_episodes)
+            try:
+                watched = learn_round()
+            except LearnerError as error:
+                last_good = run.last_checkpoint or "none was written yet"
+                raise FloatingPointError(f"step {step}, {error}; last good checkpoint: {last_good}") from None
+            scalars = {name: value.item() for name, value in watched.items()}
+            run.log(step, scalars | {"recent_return": episodes.recent_return})
+            bar.update(episodes.count, episodes.recent_return)
+            if on_round:
+                on_round(learner, step)
+            if run.checkpoint_due():
+                save()
+        save()
+        policy_path = run.path / "policy.safetensors"
+        HMARLSOC.of(learner).save(policy_path)
+        run.finish(step)
+    env.close()
+    return policy_path
