@@ -37,7 +37,7 @@ $(VENV)/.dev: $(VENV)/.zoo
 .venv-rllib/.installed: pyproject.toml constraints-rllib.txt
 	$(PYTHON) -m venv .venv-rllib
 	.venv-rllib/bin/pip install --quiet -c constraints-rllib.txt torch
-	.venv-rllib/bin/pip install --quiet -c constraints-rllib.txt -e '.[ray]' pytest pytest-timeout
+	.venv-rllib/bin/pip install --quiet -c constraints-rllib.txt -e '.[rllib]' pytest pytest-timeout
 	touch $@
 
 clean:

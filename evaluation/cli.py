@@ -13,6 +13,8 @@ from soc_env.extras import require
 COMMANDS: Final = {
     "evaluate": "evaluation.commands.evaluate:Evaluate",
     "train": "evaluation.commands.train:Train",
+    "sweep": "evaluation.commands.sweep:Sweep",
+    "explain": "evaluation.commands.explain:Explain",
 }
 """Subcommand: its dataclass, whose fields are the arguments and whose `run` does the work."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,3 +42,21 @@ class EnvSpec:
         """The environment with `num_envs` lanes, in same-step autoreset mode."""
         scenario = importlib.import_module(f"soc_env.{self.env_id}")
         return scenario.vector_env(num_envs, autoreset_mode="SameStep", **self.config)
+
+
+def read_settings(texts: Sequence[str]) -> dict[str, Any]:
+    """Settings of an environment as the command line has them, "stealth=0.9": values are Python's or strings.
+
+    Raises:
+        ValueError: one is not KEY=VALUE.
+    """
+    settings: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not (key.isidentifier() and equals):
+            raise ValueError(f"--env-set must be KEY=VALUE, got {text!r}")
+        try:
+            settings[key] = ast.literal_eval(value)
+        except (SyntaxError, ValueError):
+            settings[key] = value
+    return settings

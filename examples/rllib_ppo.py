@@ -3,7 +3,7 @@
 RLlib pins its dependencies, so give it an environment of its own:
 
     python -m venv venv-rllib
-    venv-rllib/bin/pip install 'soc-env[ray]' torch
+    venv-rllib/bin/pip install 'soc-env[rllib]' torch
     venv-rllib/bin/python examples/rllib_ppo.py --iterations 20 --env-runners 2
 
 RLlib orders agents by their hashes: for the same numbers again set PYTHONHASHSEED=0, too.

@@ -17,7 +17,7 @@ from soc_env.wrappers import continuous_actions, discrete_actions, leak_free
 from tests.faces import CONFIG
 
 pytestmark = pytest.mark.rllib
-ray: Any = pytest.importorskip("ray", reason="RLlib is not installed: pip install 'soc-env[ray]'")
+ray: Any = pytest.importorskip("ray", reason="RLlib is not installed: pip install 'soc-env[rllib]'")
 EXAMPLE = Path(__file__).parent.parent / "examples" / "rllib_ppo.py"
 
 

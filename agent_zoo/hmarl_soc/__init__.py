@@ -7,6 +7,7 @@
 | 2 | alert_triage | dueling double DQN | triage.py |
 | 2 | response_orchestrator | MADDPG | responder.py |
 | 3 | shared | prioritised replay for tier 2 | agent_zoo/learning/replay.py |
+| 3 | shared | attention that explains decisions | explainer/ |
 
 `learner.py` puts them together, `training.py` trains them, `team.py` is the trained team.
 """

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 from rich.console import Console
@@ -18,7 +17,7 @@ from evaluation import paper
 from evaluation.commands import arg
 from evaluation.comparison import Row, held_out_row, paper_row
 from evaluation.entrants import REFERENCES, Entrant, find_entrants
-from evaluation.environments import EnvSpec
+from evaluation.environments import EnvSpec, read_settings
 from evaluation.progress import EpisodeProgress, episode_progress
 from evaluation.protocol import NUM_EPISODES
 from evaluation.report import Results
@@ -118,7 +117,7 @@ class Evaluate:
             raise SystemExit(1)
 
     def _environment(self) -> EnvSpec:
-        config: dict[str, Any] = dict(_setting(text) for text in self.env_set)
+        config = read_settings(self.env_set)
         if self.hosts_per_segment is not None:
             config["hosts_per_segment"] = self.hosts_per_segment
         spec = EnvSpec(self.env, config)
@@ -155,13 +154,3 @@ class Evaluate:
             return paper_row(entrant, spec, self.seeds, self.episodes)
         bar = progress.bar(f"{entrant.label}, the paper's protocol", len(self.seeds) * self.episodes)
         return paper_row(entrant, spec, self.seeds, self.episodes, bar)
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not (key.isidentifier() and equals):
-        raise ValueError(f"--env-set must be KEY=VALUE, got {text!r}")
-    try:
-        return key, ast.literal_eval(value)
-    except (SyntaxError, ValueError):
-        return key, value
