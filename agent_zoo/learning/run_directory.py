@@ -148,7 +148,7 @@ class RunDirectory:
             **self._identity,
             "episodes": self.episodes.count,
             "steps": step,
-            "seconds": round(self.seconds, 1),
+            "seconds": round(self.seconds, 3),
             "last_2000_episodes": summarize_episodes(self.path / "episodes.csv"),
         }
         write_json_atomically(self.path / "metrics.json", summary)
