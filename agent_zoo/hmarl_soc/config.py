@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-from agent_zoo.learning.config import check
+from agent_zoo.learning.config import check, flattened, to_mapping
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,8 @@ class Config:
     """Least time between two checkpoints."""
 
     def __post_init__(self) -> None:
-        for key, value in _flat(self):
+        settings = {key: value for key, value in to_mapping(self).items() if key != "env"}
+        for key, value in flattened(settings).items():
             name = key.rpartition(".")[2]
             if name in _COUNTS:
                 check(value >= 1, key, value, "an integer of at least 1")
@@ -209,12 +210,3 @@ _NOT_NEGATIVE = {
     *("start", "value_updates", "critic_updates", "saturation_penalty", "entropy_coefficient"),
     *("false_escalation_cost", "checkpoint_seconds"),
 }
-
-
-def _flat(config: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    pairs: list[tuple[str, Any]] = []
-    for field in fields(config):
-        value = getattr(config, field.name)
-        key = prefix + field.name
-        pairs += _flat(value, f"{key}.") if hasattr(value, "__dataclass_fields__") else [(key, value)]
-    return pairs

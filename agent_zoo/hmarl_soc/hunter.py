@@ -87,9 +87,9 @@ class Hunter:
         fields, unit = batch.fields, self.config.largest_std
         observation, following = fields["observation"][:, SEES], fields["next_observation"][:, SEES]
         with torch.no_grad():
-            mean, log_std = self.actor(following)
+            own = self.actor.greedy(following)
             action, log_prob = self.actor.draw(following, self.noise(len(following)))
-            values = self.target_critics(following, action / unit, torch.tanh(mean) / unit)
+            values = self.target_critics(following, action / unit, own / unit)
             soft = values.min(0).values - self.log_temperature.exp() * log_prob
             target = fields["reward"] + fields["discount"] * ~fields["terminated"] * soft
             reference = self.actor.greedy(observation)

@@ -46,8 +46,9 @@ class Collector:
             config.discount,
             config.device,
         )
-        names = [field.name for field in importlib.import_module(f"soc_env.{config.env_id}").state_fields()]
-        self._truth = names.index("oldest_alert.truth")
+        described = importlib.import_module(f"soc_env.{config.env_id}").state_fields()
+        self._truth = next(field.start for field in described if field.name == "oldest_alert.truth")
+        self._noise: dict[str, Tensor] = {}  # drawn at the first step of a rollout at the latest
         self.observation = torch.empty(0)
 
     def begin(self, observations: Mapping[str, NDArray[np.float32]]) -> None:
