@@ -14,7 +14,6 @@ From top to bottom: config, networks, loss, learner, collection, training, and t
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from torch.distributions import Categorical, Normal
 
 from agent_zoo.learning import checkpoint
 from agent_zoo.learning.config import check, from_mapping, to_mapping
+from agent_zoo.learning.environment import make_env
 from agent_zoo.learning.networks import mlp
 from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
 from agent_zoo.learning.ppo import clipped_objective, standardized
@@ -326,11 +326,6 @@ def collect(
         )
         on_step(info)
     return observation
-
-
-def make_env(config: Config) -> TeamVectorEnv:
-    """The scenario's vector environment, in same-step autoreset mode."""
-    return importlib.import_module(f"soc_env.{config.env_id}").vector_env(config.num_envs, **config.env)
 
 
 def train(config: Config, *, seed: int, run_dir: Path, resume: bool = False, progress: bool = True) -> Path:

@@ -8,10 +8,11 @@ from torch import nn
 import agent_zoo
 from agent_zoo.hmarl_soc import HMARLSOC
 from agent_zoo.hmarl_soc.explainer import ExplainerConfig
+from agent_zoo.hmarl_soc.segments import SegmentNetwork
 from soc_env import soc_v0
 from soc_env.team import COORDINATOR, HUNTER, RESPONDER, Verdict
 
-SMALL = ("hidden_sizes=[16]", "env.hosts_per_segment=10", "env.max_steps=40")
+SMALL = ("hidden_sizes=[16]", "normalization_steps=0", "env.hosts_per_segment=10", "env.max_steps=40")
 """With fewer hosts the hunter would be shown fewer."""
 
 QUICK = ExplainerConfig(token_size=16, updates=150, observations=32, removals=4, learning_rate=1e-2)
@@ -48,6 +49,8 @@ def shaped_team(seed: int = 0) -> HMARLSOC:
             first.weight.zero_()
             first.weight[:, decisive] = 10 * torch.randn(16, len(decisive), generator=generator)
             first.bias.copy_(torch.randn(16, generator=generator))
+            if isinstance(actor.body, SegmentNetwork):
+                actor.body.own_weight.zero_()
             last.weight.copy_(torch.randn(last.weight.shape, generator=generator))
     _, last = _ends(actors.triage)
     with torch.no_grad():

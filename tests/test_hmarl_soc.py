@@ -14,8 +14,10 @@ from agent_zoo.hmarl_soc import HMARLSOC, Config, training
 from agent_zoo.hmarl_soc.coordinator import directives
 from agent_zoo.hmarl_soc.learner import TeamLearner
 from agent_zoo.learning.config import ConfigError
+from agent_zoo.learning.environment import make_env
 from agent_zoo.learning.episode_log import read_episodes
 from agent_zoo.learning.normalizer import Normalizer
+from agent_zoo.learning.sight import take_sight
 from soc_env.policy import TeamPolicy, load_policy
 from soc_env.team import (
     COORDINATOR,
@@ -31,6 +33,7 @@ TINY = (
     *("num_envs=8", "hidden_sizes=[16]", "num_episodes=60", "checkpoint_seconds=0"),
     *("env.hosts_per_segment=4", "env.max_steps=20", "coordinator.rollout_steps=16", "coordinator.epochs=1"),
     *("replay.capacity=512", "replay.batch_size=32", "replay.start=128", "replay.warmup=64"),
+    *("normalization_steps=20", "random_share=0.1"),
     *("replay.value_updates=4", "replay.critic_updates=8", "replay.lookahead=3", "noise_steps=8"),
 )
 FILES = ("episodes.csv", "policy.safetensors")
@@ -118,11 +121,13 @@ def test_a_saved_team_loads_as_an_equal_one(tmp_path: Path) -> None:
 
 def test_the_untrained_team_is_where_training_with_that_seed_begins() -> None:
     untrained = agent_zoo.load("hmarl-soc", seed=5, untrained=True)
-    learner = TeamLearner(agent_zoo.trainer("hmarl-soc").default_config(), 5)
+    settings = agent_zoo.trainer("hmarl-soc").default_config()
+    learner = TeamLearner(settings, 5, take_sight(make_env(settings), settings.normalization_steps, 5))
     for name, parameter in HMARLSOC.of(learner).actors.named_parameters():
         assert torch.equal(parameter, dict(untrained.actors.named_parameters())[name])
     other = agent_zoo.load("hmarl-soc", seed=6, untrained=True)
-    assert not torch.equal(other.actors.hunter.body[0].weight, untrained.actors.hunter.body[0].weight)
+    weights = (each.actors.hunter.body.everything.weight for each in (other, untrained))
+    assert not torch.equal(*weights)
 
 
 # What it sees
@@ -142,10 +147,11 @@ def test_the_normalizer_keeps_what_lasts_and_fades_what_is_drawn_anew() -> None:
     np.testing.assert_allclose(normalizer.mean, before.mean(0), atol=1e-4)
     np.testing.assert_allclose(normalizer.variance, before.var(0), rtol=1e-3, atol=1e-6)
     memory = normalizer.memory().numpy()
-    assert memory[0] < 0.06
+    assert memory[0] == 0.0
+    assert normalizer.used().tolist() == [1]
     assert memory[1] == pytest.approx(np.corrcoef(lasting[:-1], lasting[1:])[0, 1], abs=0.02)
     seen = normalizer(rows).numpy()
-    assert seen[:, 0].std() < 0.06
+    np.testing.assert_array_equal(seen[:, 0], 0.0)
     assert seen[:, 1].std() == pytest.approx(memory[1], rel=0.02)
     np.testing.assert_allclose(seen[:, 2], 0.0, atol=1e-3)
 
@@ -178,10 +184,10 @@ def test_a_run_leaves_its_files_and_a_team(uninterrupted: Path) -> None:
     assert isinstance(trained, HMARLSOC)
     untrained = HMARLSOC.untrained(config(), 7)
     for network in ("coordinator", "hunter", "triage", "responder"):
-        before = getattr(untrained.actors, network).body[0].weight
-        assert not torch.equal(before, getattr(trained.actors, network).body[0].weight), (
-            f"{network} never learned"
+        before, after = (
+            dict(getattr(team.actors, network).named_parameters()) for team in (untrained, trained)
         )
+        assert any(not torch.equal(before[name], after[name]) for name in before), f"{network} never learned"
 
 
 class Killed(Exception):
@@ -212,9 +218,9 @@ def test_a_killed_run_resumes_to_the_same_bytes(
 @pytest.mark.parametrize(
     ("agent", "spoil"),
     [
-        (HUNTER, lambda learner: learner.hunter.critics.value.weights[0].data.fill_(float("nan"))),
+        (HUNTER, lambda learner: learner.hunter.critics.value[0][0].weight.data.fill_(float("nan"))),
         (TRIAGE, lambda learner: learner.triage.network.body[0].weight.data.fill_(float("nan"))),
-        (RESPONDER, lambda learner: learner.responder.critic.value[0].weight.data.fill_(float("nan"))),
+        (RESPONDER, lambda learner: learner.responder.critic.value[0][0].weight.data.fill_(float("nan"))),
         (COORDINATOR, lambda learner: learner.coordinator.critic[0].weight.data.fill_(float("nan"))),
     ],
 )
@@ -235,7 +241,7 @@ def test_training_that_diverges_names_step_agent_and_checkpoint(
 
 def test_a_false_escalation_costs_the_triage_and_nobody_else() -> None:
     settings = config("replay.start=0", "triage.false_escalation_cost=5", "env.hosts_per_segment=10")
-    learner, env = TeamLearner(settings, 3), training.make_env(settings)
+    learner, env = TeamLearner(settings, 3), make_env(settings)
     collector = training.Collector(env, learner, settings)
     collector.begin(env.reset(seed=3)[0])
     for step in range(40):
@@ -283,7 +289,7 @@ def test_the_papers_config_has_its_hyperparameters() -> None:
     for tier in (paper.coordinator, paper.hunter, paper.triage, paper.responder):
         assert tier.learning_rate == 3e-4
     assert paper.num_episodes == 10_000
-    assert not paper.normalize_observations
+    assert paper.normalization_steps == 0
 
 
 def test_missing_weights_say_how_to_train_them() -> None:

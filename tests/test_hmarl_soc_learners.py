@@ -14,10 +14,12 @@ from agent_zoo.hmarl_soc.config import Config
 from agent_zoo.hmarl_soc.coordinator import OBSERVATION_SIZE, Coordinator, Decisions
 from agent_zoo.hmarl_soc.hunter import Hunter
 from agent_zoo.hmarl_soc.learner import TeamLearner
-from agent_zoo.hmarl_soc.responder import Responder
+from agent_zoo.hmarl_soc.responder import Responder, everything
 from agent_zoo.hmarl_soc.triage import Triage
+from agent_zoo.learning.normalizer import Normalizer
 from agent_zoo.learning.replay import Batch
 from agent_zoo.learning.rollout import generalized_advantages
+from agent_zoo.learning.sight import Sight
 from soc_env.team import (
     CONTROL_SIZE,
     CONTROL_SLICES,
@@ -28,17 +30,24 @@ from soc_env.team import (
     TRIAGE,
 )
 
+USED = 10
+"""Numbers of hunter's and of responder's action that have an effect: two for each of five segments."""
+
 TOY = (
     "num_envs=64",
     "replay.warmup=64",
     "hidden_sizes=[32]",
-    "normalize_observations=false",
+    "action_scale=0.3",
+    "action_knots=5",
     "coordinator.learning_rate=0.01",
     "coordinator.minibatch_size=64",
     "hunter.learning_rate=0.003",
     "hunter.value_learning_rate=0.01",
     "hunter.critic_learning_rate=0.003",
-    "hunter.largest_std=0.3",
+    "hunter.smallest_std=0.1",
+    "hunter.largest_std=0.4",
+    "hunter.huber=100",
+    "hunter.largest_slope=100",
     "hunter.saturation_penalty=0",
     "triage.learning_rate=0.003",
     "triage.target_rate=0.05",
@@ -46,6 +55,8 @@ TOY = (
     "responder.value_learning_rate=0.01",
     "responder.critic_learning_rate=0.003",
     "responder.noise_std=0.3",
+    "responder.huber=100",
+    "responder.largest_slope=100",
     "responder.largest_noise_std=0.3",
     "responder.saturation_penalty=0",
 )
@@ -58,6 +69,11 @@ def _one_thread() -> None:
 
 def config(*overrides: str) -> Config:
     return agent_zoo.trainer("hmarl-soc").load_config(None, [*TOY, *overrides])
+
+
+def all_seen() -> Sight:
+    """Observations as they are."""
+    return Sight(Normalizer(JOINT_OBSERVATION_SIZE))
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -244,23 +260,27 @@ def anywhere(played: list[Batch], source: torch.Generator) -> Batch:
 
 
 def test_the_hunter_finds_a_target_that_depends_on_what_it_sees() -> None:
-    learner = Hunter(config("hunter.target_entropy=-16", "hidden_sizes=[64, 64]"), generator())
-    hunt(learner, lambda coin, action: -(action - 0.5 * coin[:, None]).square().sum(-1), 1500, actor_from=100)
+    learner = Hunter(config("hunter.target_entropy=-16", "hidden_sizes=[64, 64]"), all_seen(), generator())
+
+    def reward(coin: Tensor, action: Tensor) -> Tensor:
+        return -(action[:, :USED] - 0.5 * coin[:, None]).square().sum(-1)
+
+    hunt(learner, reward, 1500, actor_from=100)
     observation, coin = coins(64, HUNTER, generator(9))
     greedy = learner.actor.greedy(observation[:, OBSERVATION_SLICES[HUNTER]])
-    errors = (greedy.detach() - 0.5 * coin[:, None]).abs()
-    assert errors.mean() < 0.2  # of 16 targets at once, each 0.5 from where it began
+    errors = (greedy.detach()[:, :USED] - 0.5 * coin[:, None]).abs()
+    assert errors.mean() < 0.2  # of 10 targets at once, each 0.5 from where it began
     assert errors.max() < 0.45
 
 
 def test_log_probabilities_of_squashed_actions_are_those_of_the_change_of_variables() -> None:
-    actor = Hunter(config(), generator()).actor
+    actor = Hunter(config(), all_seen(), generator()).actor
     observation = torch.randn(5, 128, generator=generator(3))
     action, log_prob = actor.draw(observation, torch.randn(5, 16, generator=generator(4)))
     mean, log_std = actor(observation)
-    before = torch.atanh(action.double())
+    before = torch.atanh(action.double()[:, :USED])
     gaussian = torch.distributions.Normal(mean.double(), log_std.double().exp())
-    expected = (gaussian.log_prob(before) - torch.log1p(-action.double().square())).sum(-1)
+    expected = (gaussian.log_prob(before) - torch.log1p(-torch.tanh(before).square())).sum(-1)
     np.testing.assert_allclose(log_prob.detach(), expected.detach(), rtol=1e-4)
 
 
@@ -269,7 +289,7 @@ def test_the_temperature_steers_entropy_to_its_target() -> None:
         *("hunter.initial_temperature=1.0", "hunter.temperature_learning_rate=0.01"),
         "hidden_sizes=[128, 128]",
     )
-    learner = Hunter(config(*settings, "hunter.target_entropy=-8"), generator())
+    learner = Hunter(config(*settings, "hunter.target_entropy=-8"), all_seen(), generator())
     hunt(learner, lambda coin, action: -action.square().sum(-1), 1200, actor_from=0)
     observation, _ = coins(256, HUNTER, generator(9))
     _, log_prob = learner.actor.draw(observation[:, OBSERVATION_SLICES[HUNTER]], learner.noise(256))
@@ -355,22 +375,23 @@ def respond(
 
 
 def test_the_responder_finds_its_target_though_others_make_the_reward_noisy() -> None:
-    learner = Responder(config(), generator())
+    learner = Responder(config(), all_seen(), generator())
 
     def reward(coin: Tensor, action: Tensor, others: Tensor) -> Tensor:
-        return -(action - 0.5 * coin[:, None]).square().sum(-1) + 3.0 * others[:, 0]
+        return -(action[:, :USED] - 0.5 * coin[:, None]).square().sum(-1) + 3.0 * others[:, 0]
 
     respond(learner, reward, 1500, actor_from=100)
     observation, coin = coins(64, RESPONDER, generator(9))
     greedy = learner.actor(observation[:, OBSERVATION_SLICES[RESPONDER]])
-    np.testing.assert_allclose(greedy.detach(), (0.5 * coin[:, None]).expand(-1, 12), atol=0.25)
+    np.testing.assert_allclose(greedy.detach()[:, :USED], (0.5 * coin[:, None]).expand(-1, USED), atol=0.25)
     # The critic is centralised: it knows what the others' part of the reward was.
     controls = torch.zeros(2, CONTROL_SIZE)
     controls[:, 0] = torch.tensor([-0.8, 0.8])
     own = learner.actor(observation[:1, OBSERVATION_SLICES[RESPONDER]]).expand(2, -1)
     controls[:, CONTROL_SLICES[RESPONDER]] = own
     verdict = torch.zeros(2, dtype=torch.int64)
-    low, high = learner.critic(observation[:1].expand(2, -1), controls, verdict, own).tolist()
+    state = everything(observation[:1].expand(2, -1), controls, verdict)
+    low, high = learner.critic(state, own, own)[0].tolist()
     assert high - low == pytest.approx(4.8, abs=0.8)
 
 
@@ -379,28 +400,27 @@ def test_the_responder_finds_its_target_though_others_make_the_reward_noisy() ->
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_the_hunters_actor_moves_where_its_critics_say(sign: float) -> None:
-    learner = Hunter(config("hunter.target_rate=1.0"), generator())
-    hunt(learner, lambda coin, action: sign * action[:, 3], 300, actor_from=10_000)
+    learner = Hunter(config("hunter.target_rate=1.0"), all_seen(), generator())
+    hunt(learner, lambda coin, action: sign * action[:, :5].sum(-1), 300, actor_from=10_000)
     observation, _ = coins(256, HUNTER, generator(9))
     batch = bandit(observation, torch.zeros(256, CONTROL_SIZE), torch.zeros(256))
     gradient = torch.autograd.grad(learner.actor_loss(batch)[0], list(learner.actor.parameters()))
     assert all(part.abs().max() > 0 for part in gradient[2:]), "a layer gets no gradient"
     bias = gradient[-1]
-    assert sign * bias[3] < 0, "descending the loss must raise what is rewarded"
-    others = torch.cat([bias[:3], bias[4:16]])
-    assert bias[3].abs() > 3 * others.abs().max()
+    assert sign * bias[0] < 0, "descending the loss must raise what is rewarded"
+    assert bias[0].abs() > 3 * bias[1].abs(), "the second number of each segment is worth nothing"
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_the_responders_actor_moves_where_its_critic_says(sign: float) -> None:
-    learner = Responder(config("responder.target_rate=1.0"), generator())
-    respond(learner, lambda coin, action, others: sign * action[:, 5], 300, actor_from=10_000)
+    learner = Responder(config("responder.target_rate=1.0"), all_seen(), generator())
+    respond(learner, lambda coin, action, others: sign * action[:, 5:10].sum(-1), 300, actor_from=10_000)
     observation, _ = coins(256, RESPONDER, generator(9))
     batch = bandit(observation, torch.zeros(256, CONTROL_SIZE), torch.zeros(256))
     gradient = torch.autograd.grad(learner.actor_loss(batch), list(learner.actor.parameters()))
     bias = gradient[-1]
-    assert sign * bias[5] < 0
-    assert bias[5].abs() > 3 * torch.cat([bias[:5], bias[6:]]).abs().max()
+    assert sign * bias[1] < 0
+    assert bias[1].abs() > 3 * bias[0].abs()
 
 
 @pytest.mark.parametrize("better", [2, 6])

@@ -43,8 +43,14 @@ class HunterConfig:
     """And of their values of states."""
     target_rate: float
     """Part of the way that the target networks go in each update."""
+    largest_slope: float
+    """Bound on how steeply the critics say that an action's worth changes, by which the actor learns."""
+    huber: float
+    """Error of the critics beyond which their loss grows linearly only (in scaled rewards)."""
+    smallest_std: float
+    """Least standard deviation of the actions before the tanh."""
     largest_std: float
-    """Bound on the standard deviation of the actions before the tanh; at the start it is about 0.7 of it."""
+    """And the greatest; it begins at the geometric mean of the two."""
     initial_temperature: float
     """Weight of the entropy at the start; it is learned from there."""
     temperature_learning_rate: float
@@ -87,6 +93,10 @@ class ResponderConfig:
     """And of its values of states."""
     target_rate: float
     """Part of the way that the target networks go in each update."""
+    largest_slope: float
+    """As the hunter's."""
+    huber: float
+    """Error of the critic beyond which its loss grows linearly only (in scaled rewards)."""
     noise_std: float
     """Standard deviation of the Gaussian noise on its actions, in the lane that explores least."""
     largest_noise_std: float
@@ -139,18 +149,25 @@ class Config:
     """Lanes that collect side by side."""
     noise_steps: int
     """Steps for which the exploration noise of hunter and responder is held; 1: drawn anew in every step."""
+    random_share: float
+    """Probability that a number of hunter's or responder's action is, for as long as noise is held, drawn
+    uniformly from [-1, 1]: what lies far from what they do."""
     hidden_sizes: tuple[int, ...]
     """Hidden layers of every network."""
-    normalize_observations: bool
-    """Whether networks see standardised observations without those entries that are noise, see
-    agent_zoo.learning.normalizer."""
+    action_scale: float
+    """What the outputs of hunter's and responder's actors are multiplied by before the tanh."""
+    action_knots: int
+    """Knots by which their critics see each number of an action, see agent_zoo.learning.networks.hats."""
+    normalization_steps: int
+    """Steps of every lane, before training, after which networks see standardised observations without those
+    entries that are noise, see agent_zoo.learning.normalizer; 0: observations as they are."""
     discount: float
     """Gamma."""
     reward_scale: float
     """What rewards are multiplied by before learning."""
     final_scale: float
     """What all learning rates and the responder's noise are multiplied by at the last episode; the factor
-    falls linearly from 1."""
+    falls exponentially from 1."""
     max_gradient_norm: float
     """Bound on the gradient's norm of each network."""
     coordinator: CoordinatorConfig
@@ -180,6 +197,7 @@ class Config:
         finite = math.isfinite(self.hunter.target_entropy)
         check(finite, "hunter.target_entropy", self.hunter.target_entropy, "a finite number")
         check(all(size >= 1 for size in self.hidden_sizes), "hidden_sizes", self.hidden_sizes, "positive")
+        check(self.action_knots >= 2, "action_knots", self.action_knots, "an integer of at least 2")
         round_size = self.replay.steps * self.num_envs
         expectation = f"at least replay.steps * num_envs = {round_size}"
         check(self.replay.capacity >= round_size, "replay.capacity", self.replay.capacity, expectation)
@@ -195,18 +213,19 @@ class Config:
 
 _COUNTS = {
     *("num_episodes", "num_envs", "num_threads", "interval", "rollout_steps", "epochs", "minibatch_size"),
-    *("epsilon_steps", "capacity", "batch_size", "lookahead", "warmup", "steps", "updates", "noise_steps"),
+    *("epsilon_steps", "capacity", "batch_size", "lookahead", "warmup", "steps", "updates"),
+    *("noise_steps"),
 }
 _POSITIVE = {
     *("learning_rate", "value_learning_rate", "critic_learning_rate", "temperature_learning_rate"),
-    *("clip", "max_gradient_norm", "reward_scale", "largest_std", "initial_temperature"),
-    *("noise_std", "largest_noise_std"),
+    *("clip", "max_gradient_norm", "reward_scale", "action_scale", "huber", "largest_slope"),
+    *("smallest_std", "largest_std", "initial_temperature", "noise_std", "largest_noise_std"),
 }
 _SHARES = {
     *("discount", "gae_lambda", "target_rate", "initial_epsilon", "final_epsilon", "final_scale"),
-    *("alpha", "beta", "final_beta"),
+    *("alpha", "beta", "final_beta", "random_share"),
 }
 _NOT_NEGATIVE = {
-    *("start", "value_updates", "critic_updates", "saturation_penalty", "entropy_coefficient"),
-    *("false_escalation_cost", "checkpoint_seconds"),
+    *("normalization_steps", "start", "value_updates", "critic_updates", "saturation_penalty"),
+    *("entropy_coefficient", "false_escalation_cost", "checkpoint_seconds"),
 }

@@ -28,11 +28,13 @@ def directives() -> Tensor:
 
 
 class CoordinatorActor(nn.Module):
-    """Observation (batch, 64) to logits (batch, 8) of the directives."""
+    """Observation (batch, inputs) to logits (batch, 8) of the directives."""
 
-    def __init__(self, hidden_sizes: tuple[int, ...], generator: torch.Generator) -> None:
+    def __init__(
+        self, hidden_sizes: tuple[int, ...], generator: torch.Generator, inputs: int = OBSERVATION_SIZE
+    ) -> None:
         super().__init__()
-        self.body = mlp(OBSERVATION_SIZE, hidden_sizes, NUM_DIRECTIVES, output_gain=0.01, generator=generator)
+        self.body = mlp(inputs, hidden_sizes, NUM_DIRECTIVES, output_gain=0.01, generator=generator)
 
     def forward(self, observation: Tensor) -> Tensor:
         return self.body(observation)
@@ -50,9 +52,17 @@ class Decisions:
     in the next one.
     """
 
-    def __init__(self, num_steps: int, num_envs: int, interval: int, discount: float, device: str) -> None:
+    def __init__(
+        self,
+        num_steps: int,
+        num_envs: int,
+        interval: int,
+        discount: float,
+        device: str,
+        inputs: int = OBSERVATION_SIZE,
+    ) -> None:
         self.interval, self.discount = interval, discount
-        scalar, observed = ((), torch.float32), ((OBSERVATION_SIZE,), torch.float32)
+        scalar, observed = ((), torch.float32), ((inputs,), torch.float32)
         fields = {
             "observation": observed,
             "next_observation": observed,
@@ -62,7 +72,7 @@ class Decisions:
         }
         self.completed = Rollout(num_steps, num_envs, fields, device)
         self.open: dict[str, Tensor] = {
-            "observation": torch.zeros(num_envs, OBSERVATION_SIZE, device=device),
+            "observation": torch.zeros(num_envs, inputs, device=device),
             "choice": torch.zeros(num_envs, dtype=torch.int64, device=device),
             "log_prob": torch.zeros(num_envs, device=device),
             "reward": torch.zeros(num_envs, device=device),
@@ -90,7 +100,7 @@ class Decisions:
         """Account for one environment step of every lane.
 
         Args:
-            next_observation: (num_envs, 64), an ended episode's own last one.
+            next_observation: (num_envs, inputs), an ended episode's own last one.
 
         Returns:
             bool (num_envs,): lanes whose decision is now complete.
@@ -114,11 +124,11 @@ class Decisions:
 class Coordinator:
     """The learner: actor, critic and what it needs of its decisions."""
 
-    def __init__(self, config: Config, generator: torch.Generator) -> None:
+    def __init__(self, config: Config, generator: torch.Generator, inputs: int = OBSERVATION_SIZE) -> None:
         self.config, self.generator = config.coordinator, generator
         self.max_norm = config.max_gradient_norm
-        self.actor = CoordinatorActor(config.hidden_sizes, generator).to(config.device)
-        self.critic = mlp(OBSERVATION_SIZE, config.hidden_sizes, 1, output_gain=1.0, generator=generator).to(
+        self.actor = CoordinatorActor(config.hidden_sizes, generator, inputs).to(config.device)
+        self.critic = mlp(inputs, config.hidden_sizes, 1, output_gain=1.0, generator=generator).to(
             config.device
         )
         rate = config.coordinator.learning_rate
@@ -127,7 +137,7 @@ class Coordinator:
 
     @torch.no_grad()
     def draw(self, observation: Tensor) -> tuple[Tensor, Tensor]:
-        """Choices, int64 (n,), and their log-probabilities (n,) for observations (n, 64)."""
+        """Choices, int64 (n,), and their log-probabilities (n,) for observations (n, inputs)."""
         log_probs = self.actor(observation).log_softmax(-1)
         # Gumbel's trick rather than torch.multinomial: its draws come from our generator on any device.
         uniform = torch.rand(log_probs.shape, generator=self.generator).to(log_probs.device)

@@ -10,53 +10,83 @@ import torch
 from torch import Tensor, nn
 
 from agent_zoo.hmarl_soc.config import Config
-from agent_zoo.learning.networks import DuelingCritics, descend, mlp, track
+from agent_zoo.hmarl_soc.segments import SegmentCritics, SegmentNetwork, num_groups, own_entries
+from agent_zoo.learning.networks import descend, huber, track
 from agent_zoo.learning.replay import Batch
-from soc_env.team import CONTROL_SIZES, CONTROL_SLICES, HUNTER, OBSERVATION_SIZES, OBSERVATION_SLICES
+from agent_zoo.learning.sight import Sight
+from soc_env.team import CONTROL_SIZES, CONTROL_SLICES, HUNTER
 
 SIZE = CONTROL_SIZES[HUNTER]
-SEES, CONTROLS = OBSERVATION_SLICES[HUNTER], CONTROL_SLICES[HUNTER]
+CONTROLS = CONTROL_SLICES[HUNTER]
 
 
 class HunterActor(nn.Module):
-    """Observation (batch, 128) to a Gaussian over 16 numbers, whose tanh is the action."""
+    """What the hunter sees (batch, inputs) to a Gaussian, whose tanh is the action.
 
-    def __init__(self, hidden_sizes: tuple[int, ...], largest_std: float, generator: torch.Generator) -> None:
+    Args:
+        config: see `Config`.
+        own: see `SegmentNetwork`; groups: numbers of the action that each segment has.
+        inputs: size of what it sees.
+        generator: the only source of randomness.
+    """
+
+    def __init__(
+        self, config: Config, own: Tensor, groups: int, inputs: int, generator: torch.Generator
+    ) -> None:
         super().__init__()
-        inputs = OBSERVATION_SIZES[HUNTER]
-        self.body = mlp(inputs, hidden_sizes, 2 * SIZE, output_gain=0.01, generator=generator)
-        self.largest_std = largest_std
+        self.numbers = groups * len(own)
+        self.body = SegmentNetwork(
+            inputs, own, 0, config.hidden_sizes, 2 * groups, output_gain=0.01, generator=generator
+        )
+        self.scale = config.action_scale
+        self.smallest_std, self.largest_std = config.hunter.smallest_std, config.hunter.largest_std
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and logarithm of the standard deviation, (batch, 16) each."""
-        mean, below = self.body(observation).chunk(2, dim=-1)
-        # Means in units of the largest noise, so that one step of the optimiser moves them by a small part of
-        # what the critics have seen; deviations below it, by a bound that leaves them a gradient.
-        return mean * self.largest_std, math.log(self.largest_std) - nn.functional.softplus(below - 1.0)
+        """Mean and logarithm of the standard deviation, (batch, numbers) each."""
+        mean, between = self.body(observation).chunk(2, dim=-1)
+        # Scaled, so that one step of the optimiser moves them by a small part of what the critics have seen.
+        low, high = math.log(self.smallest_std), math.log(self.largest_std)
+        return mean * self.scale, low + (high - low) * torch.sigmoid(between - 1.0)
 
     def greedy(self, observation: Tensor) -> Tensor:
         """The action (batch, 16) of the mean."""
-        return torch.tanh(self(observation)[0])
+        return padded(torch.tanh(self(observation)[0]))
 
     def draw(self, observation: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Actions (batch, 16) by standard normal `noise`, and their log-probabilities (batch,)."""
         mean, log_std = self(observation)
-        before = mean + log_std.exp() * noise
-        gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2 * math.pi)
-        # log(1 - tanh(x)^2), in the form that does not underflow
-        squash = 2 * (math.log(2) - before - nn.functional.softplus(-2 * before))
-        return torch.tanh(before), (gaussian - squash).sum(-1)
+        return squashed(mean, log_std, noise)
+
+
+def squashed(mean: Tensor, log_std: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    """Actions (batch, 16) by standard normal `noise`, log-probabilities (batch,) of their numbers in use."""
+    noise = noise[:, : mean.shape[-1]]
+    before = mean + log_std.exp() * noise
+    gaussian = -0.5 * noise.square() - log_std - 0.5 * math.log(2 * math.pi)
+    # log(1 - tanh(x)^2), in the form that does not underflow
+    squash = 2 * (math.log(2) - before - nn.functional.softplus(-2 * before))
+    return padded(torch.tanh(before)), (gaussian - squash).sum(-1)
+
+
+def padded(numbers: Tensor) -> Tensor:
+    """Actions (batch, 16) whose numbers without a use are 0."""
+    return nn.functional.pad(numbers, (0, SIZE - numbers.shape[-1]))
 
 
 class Hunter:
     """The learner: actor, twin critics of its own observation and action, temperature."""
 
-    def __init__(self, config: Config, generator: torch.Generator) -> None:
+    def __init__(self, config: Config, see: Sight, generator: torch.Generator) -> None:
+        """Args: see: what the learners get of joint observations."""
         self.config, self.generator = config.hunter, generator
         self.max_norm = config.max_gradient_norm
-        hidden, std = config.hidden_sizes, config.hunter.largest_std
-        self.actor = HunterActor(hidden, std, generator).to(config.device)
-        self.critics = DuelingCritics(OBSERVATION_SIZES[HUNTER], SIZE, hidden, generator).to(config.device)
+        self.sees = see.parts[HUNTER]
+        inputs, hidden = self.sees.stop - self.sees.start, config.hidden_sizes
+        _, groups = num_groups(config.env_id, config.env, HUNTER)
+        own = see.places(own_entries(config.env_id, HUNTER)) - self.sees.start
+        self.actor = HunterActor(config, own, groups, inputs, generator).to(config.device)
+        self.critics = SegmentCritics(inputs, own, groups, hidden, config.action_knots, 2, generator)
+        self.critics.to(config.device)
         log_temperature = torch.tensor(math.log(config.hunter.initial_temperature), device=config.device)
         self.log_temperature = nn.Parameter(log_temperature)
         self.target_actor = copy.deepcopy(self.actor)
@@ -84,26 +114,29 @@ class Hunter:
 
     def critic_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The weighted squared error of both critics, and the absolute error (batch,) of their mean."""
-        fields, unit = batch.fields, self.config.largest_std
-        observation, following = fields["observation"][:, SEES], fields["next_observation"][:, SEES]
+        fields = batch.fields
+        observation, following = fields["observation"][:, self.sees], fields["next_observation"][:, self.sees]
         with torch.no_grad():
             own = self.actor.greedy(following)
             action, log_prob = self.actor.draw(following, self.noise(len(following)))
-            values = self.target_critics(following, action / unit, own / unit)
+            values = self.target_critics(following, action, own)
             soft = values.min(0).values - self.log_temperature.exp() * log_prob
             target = fields["reward"] + fields["discount"] * ~fields["terminated"] * soft
             reference = self.actor.greedy(observation)
         played = fields["controls"][:, CONTROLS]
-        errors = self.critics(observation, played / unit, reference / unit) - target
-        return (batch.weights * errors.square()).mean(-1).sum(), errors.detach().mean(0).abs()
+        errors = self.critics(observation, played, reference) - target
+        losses = huber(errors, self.config.huber)
+        return (batch.weights * losses).mean(-1).sum(), errors.detach().mean(0).abs()
 
     def actor_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The weighted soft policy loss, and the log-probabilities (batch,) of the actions in it."""
-        observation = batch.fields["observation"][:, SEES]
-        action, log_prob = self.actor.draw(observation, self.noise(len(observation)))
-        values = self.target_critics.advantages(observation, action / self.config.largest_std).mean(0)
-        penalty = self.config.saturation_penalty * self.actor(observation)[0].square().mean(-1)
-        loss = (batch.weights * (self.log_temperature.detach().exp() * log_prob + penalty - values)).mean()
+        observation = batch.fields["observation"][:, self.sees]
+        mean, log_std = self.actor(observation)
+        action, log_prob = squashed(mean, log_std, self.noise(len(observation)))
+        slopes = self.target_critics.slopes(observation, action, self.config.largest_slope)
+        penalty = self.config.saturation_penalty * mean.square().mean(-1)
+        worth = (slopes * action).sum(-1)
+        loss = (batch.weights * (self.log_temperature.detach().exp() * log_prob + penalty - worth)).mean()
         return loss, log_prob.detach()
 
     def update(

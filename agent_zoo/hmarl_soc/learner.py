@@ -17,29 +17,27 @@ from agent_zoo.hmarl_soc.responder import Responder
 from agent_zoo.hmarl_soc.triage import Triage
 from agent_zoo.learning import checkpoint
 from agent_zoo.learning.normalizer import Normalizer
-from agent_zoo.learning.replay import Batch, PrioritizedReplay
+from agent_zoo.learning.replay import Batch, PrioritizedReplay, look_ahead
+from agent_zoo.learning.sight import Sight
 from soc_env.team import (
     CONTROL_SIZE,
     COORDINATOR,
     HUNTER,
     JOINT_OBSERVATION_SIZE,
-    OBSERVATION_SLICES,
     RESPONDER,
     TRIAGE,
 )
 
-TRANSITION = {
-    "observation": ((JOINT_OBSERVATION_SIZE,), torch.float32),
+TRANSITION: dict[str, tuple[tuple[int, ...], torch.dtype]] = {
     "controls": ((CONTROL_SIZE,), torch.float32),  # directive, hunter's and responder's action, as played
     "verdict": ((), torch.int64),
     "reward": ((), torch.float32),  # scaled
     "triage_reward": ((), torch.float32),  # the same, less the cost of false escalations
-    "next_observation": ((JOINT_OBSERVATION_SIZE,), torch.float32),
     "terminated": ((), torch.bool),
     "truncated": ((), torch.bool),
     "decision_over": ((), torch.bool),  # whether the coordinator decides anew after this step
 }
-"""What the replay holds of a step of one lane: (shape, dtype)."""
+"""What the replay holds of a step of one lane beside the observations before and after it: (shape, dtype)."""
 
 
 class LearnerError(FloatingPointError):
@@ -47,18 +45,29 @@ class LearnerError(FloatingPointError):
 
 
 class TeamLearner:
-    """Networks, optimisers, replay and the generator of all randomness; knows nothing of the environment."""
+    """Networks, optimisers, replay and the generator of all randomness; knows nothing of the environment.
 
-    def __init__(self, config: Config, seed: int) -> None:
+    Args:
+        config: see `Config`.
+        seed: of the generator.
+        see: what the networks get of joint observations; None: all of them.
+    """
+
+    def __init__(self, config: Config, seed: int, see: Sight | None = None) -> None:
         self.config = config
         self.generator = torch.Generator().manual_seed(seed)
-        self.normalizer = Normalizer(JOINT_OBSERVATION_SIZE).to(config.device)
-        self.coordinator = Coordinator(config, self.generator)
-        self.hunter = Hunter(config, self.generator)
-        self.triage = Triage(config, self.generator)
-        self.responder = Responder(config, self.generator)
+        see = see or Sight(Normalizer(JOINT_OBSERVATION_SIZE))
+        see = see.to(config.device)
+        self.see, self.sees = see, see.parts
+        part = self.sees[COORDINATOR]
+        self.coordinator = Coordinator(config, self.generator, part.stop - part.start)
+        self.hunter = Hunter(config, see, self.generator)
+        self.triage = Triage(config, self.generator, self.sees[TRIAGE])
+        self.responder = Responder(config, see, self.generator)
+        observed = ((self.see.size,), torch.float32)
+        fields = TRANSITION | {"observation": observed, "next_observation": observed}
         self.replay = PrioritizedReplay(
-            config.replay.capacity, TRANSITION, config.replay.alpha, self.generator, config.device
+            config.replay.capacity, fields, config.replay.alpha, self.generator, config.device
         )
         self.updates = 0
         self.directives = directives().to(config.device)
@@ -74,18 +83,13 @@ class TeamLearner:
 
     def set_progress(self, progress: float) -> None:
         """Scale learning rates and noise for `progress`, the part of the training's episodes done."""
-        scale = 1 + (self.config.final_scale - 1) * progress
+        scale = self.config.final_scale**progress
         self.responder.noise_scale = scale
         for agent in self.agents.values():
             for part in agent.parts().values():
                 if isinstance(part, torch.optim.Optimizer):
                     for group in part.param_groups:
                         group["lr"] = group.setdefault("initial_lr", group["lr"]) * scale
-
-    @torch.no_grad()
-    def see(self, observation: Tensor) -> Tensor:
-        """Joint observations (n, 352) as the networks get them."""
-        return self.normalizer(observation) if self.config.normalize_observations else observation
 
     def update_tier_2(self, progress: float) -> dict[str, Tensor]:
         """One update of hunter, triage and responder from the same transitions; returns what to watch.
@@ -129,30 +133,16 @@ class TeamLearner:
             Discounted sums of the rewards, the discount of what comes after, and of the last step the next
             observation, its controls and whether it ended the episode or the coordinator's decision.
         """
-        replay, lanes = self.replay, self.config.num_envs  # a lane's next step lies `lanes` entries further
-        newest = (replay.added - 1) % replay.capacity
-        last = torch.from_numpy(entries).to(self.config.device)
-        rewards = {
-            name: torch.zeros(len(last), device=self.config.device) for name in ("reward", "triage_reward")
-        }
-        discount = torch.ones(len(last), device=self.config.device)
-        goes_on = torch.ones(len(last), dtype=torch.bool, device=self.config.device)
-        for ahead in range(self.config.replay.lookahead):
-            if ahead > 0:
-                over = replay.fields["terminated"][last] | replay.fields["truncated"][last]
-                is_newest = (newest - last) % replay.capacity < lanes
-                goes_on &= ~over & ~is_newest
-                last = torch.where(goes_on, (last + lanes) % replay.capacity, last)
-            for name, total in rewards.items():
-                total += discount * replay.fields[name][last] * goes_on
-            discount = torch.where(goes_on, self.config.discount * discount, discount)
-        names = ("next_observation", "terminated", "decision_over")
-        return {
-            **rewards,
-            "discount": discount,
-            "last_controls": replay.fields["controls"][last],
-            **{name: replay.fields[name][last] for name in names},
-        }
+        ahead = look_ahead(
+            self.replay,
+            entries,
+            num_envs=self.config.num_envs,
+            steps=self.config.replay.lookahead,
+            discount=self.config.discount,
+            rewards=("reward", "triage_reward"),
+            last=("next_observation", "terminated", "decision_over", "controls"),
+        )
+        return ahead | {"last_controls": ahead.pop("controls")}
 
     def update_coordinator(self, completed: Any) -> dict[str, Tensor]:
         """One PPO update; as `update_tier_2`."""
@@ -167,7 +157,7 @@ class TeamLearner:
         its decision was over.
         """
         following = batch.fields["next_observation"]
-        sees = {agent: following[:, part] for agent, part in OBSERVATION_SLICES.items()}
+        sees = {agent: following[:, part] for agent, part in self.sees.items()}
         held = batch.fields["last_controls"][:, : self.directives.shape[-1]]
         chosen = self.directives[self.coordinator.actor.greedy(sees[COORDINATOR])]
         directive = torch.where(batch.fields["decision_over"][:, None], chosen, held)
@@ -183,7 +173,7 @@ class TeamLearner:
 
     def tensors(self) -> checkpoint.Tensors:
         """Everything that later updates depend on."""
-        tensors = checkpoint.prefixed("normalizer", checkpoint.module_tensors(self.normalizer))
+        tensors: checkpoint.Tensors = {}
         for agent, learner in self.agents.items():
             for name, part in learner.parts().items():
                 tensors |= checkpoint.prefixed(f"{agent}.{name}", _to_tensors(part))
@@ -193,7 +183,6 @@ class TeamLearner:
 
     def load_tensors(self, tensors: Mapping[str, NDArray[Any]]) -> None:
         """Go on from `tensors()` of a learner of the same config."""
-        checkpoint.load_module_tensors(self.normalizer, checkpoint.part("normalizer", tensors))
         for agent, learner in self.agents.items():
             for name, part in learner.parts().items():
                 _from_tensors(part, checkpoint.part(f"{agent}.{name}", tensors))

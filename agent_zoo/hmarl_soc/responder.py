@@ -10,77 +10,67 @@ import torch
 from torch import Tensor, nn
 
 from agent_zoo.hmarl_soc.config import Config
-from agent_zoo.learning.networks import descend, mlp, track
+from agent_zoo.hmarl_soc.segments import SegmentCritics, SegmentNetwork, num_groups, own_entries
+from agent_zoo.learning.networks import descend, huber, track
 from agent_zoo.learning.replay import Batch
+from agent_zoo.learning.sight import Sight
 from soc_env.team import (
-    CONTROL_SIZE,
     CONTROL_SIZES,
     CONTROL_SLICES,
-    JOINT_OBSERVATION_SIZE,
     NUM_VERDICTS,
-    OBSERVATION_SIZES,
-    OBSERVATION_SLICES,
     RESPONDER,
 )
 
 SIZE = CONTROL_SIZES[RESPONDER]
-SEES, CONTROLS = OBSERVATION_SLICES[RESPONDER], CONTROL_SLICES[RESPONDER]
+CONTROLS = CONTROL_SLICES[RESPONDER]
 
 
 class ResponderActor(nn.Module):
-    """Observation (batch, 96) to the action (batch, 12) in [-1, 1]."""
+    """What the responder sees (batch, inputs) to the action (batch, 12); arguments as `HunterActor`."""
 
-    def __init__(self, hidden_sizes: tuple[int, ...], unit: float, generator: torch.Generator) -> None:
+    def __init__(
+        self, config: Config, own: Tensor, groups: int, inputs: int, generator: torch.Generator
+    ) -> None:
         super().__init__()
-        self.unit = unit
-        inputs = OBSERVATION_SIZES[RESPONDER]
-        self.body = mlp(inputs, hidden_sizes, SIZE, output_gain=0.01, generator=generator)
+        self.scale = config.action_scale
+        self.body = SegmentNetwork(
+            inputs, own, 0, config.hidden_sizes, groups, output_gain=0.01, generator=generator
+        )
 
     def forward(self, observation: Tensor) -> Tensor:
         return torch.tanh(self.before_squashing(observation))
 
     def before_squashing(self, observation: Tensor) -> Tensor:
-        """What the action is the tanh of, in units of the exploration noise's effect."""
-        return self.unit * self.body(observation)
+        """What the action is the tanh of, in units of the output's scale."""
+        numbers = self.scale * self.body(observation)
+        return nn.functional.pad(numbers, (0, SIZE - numbers.shape[-1]))
 
 
-class CentralCritic(nn.Module):
-    """The value of all observations (batch, 352), controls (batch, 36) and verdicts (batch,)."""
-
-    def __init__(self, hidden_sizes: tuple[int, ...], unit: float, generator: torch.Generator) -> None:
-        super().__init__()
-        self.unit = unit
-        others = JOINT_OBSERVATION_SIZE + CONTROL_SIZE - SIZE + NUM_VERDICTS
-        self.value = mlp(others, hidden_sizes, 1, output_gain=0.01, generator=generator)
-        self.advantage = mlp(others + SIZE, hidden_sizes, 1, output_gain=0.01, generator=generator)
-
-    def forward(self, observation: Tensor, controls: Tensor, verdict: Tensor, reference: Tensor) -> Tensor:
-        state, action = self.inputs(observation, controls, verdict)
-        pairs = torch.cat([torch.cat([state, action], -1), torch.cat([state, reference / self.unit], -1)])
-        played, own = self.advantage(pairs).squeeze(-1).chunk(2)
-        return self.value(state).squeeze(-1) + played - own
-
-    def advantages(self, observation: Tensor, controls: Tensor, verdict: Tensor) -> Tensor:
-        return self.advantage(torch.cat(self.inputs(observation, controls, verdict), -1)).squeeze(-1)
-
-    def inputs(self, observation: Tensor, controls: Tensor, verdict: Tensor) -> tuple[Tensor, Tensor]:
-        chosen = nn.functional.one_hot(verdict, NUM_VERDICTS).to(controls.dtype)
-        others = controls[:, : CONTROLS.start]  # the responder's controls are the last
-        return torch.cat([observation, others, chosen], -1), controls[:, CONTROLS] / self.unit
+def everything(observation: Tensor, controls: Tensor, verdict: Tensor) -> Tensor:
+    """What the centralised critic sees beside the responder's own action: (batch, size) of all observations,
+    the other agents' controls and the verdict."""
+    chosen = nn.functional.one_hot(verdict, NUM_VERDICTS).to(controls.dtype)
+    others = controls[:, : CONTROLS.start]  # the responder's controls are the last
+    return torch.cat([observation, others, chosen], -1)
 
 
 class Responder:
     """The learner: actor, centralised critic, and their targets."""
 
-    def __init__(self, config: Config, generator: torch.Generator) -> None:
+    def __init__(self, config: Config, see: Sight, generator: torch.Generator) -> None:
+        """Args: see: what the learners get of joint observations."""
         self.config, self.generator = config.responder, generator
         self.max_norm = config.max_gradient_norm
-        self.actor = ResponderActor(config.hidden_sizes, config.responder.noise_std, generator).to(
-            config.device
-        )
-        self.critic = CentralCritic(config.hidden_sizes, config.responder.noise_std, generator).to(
-            config.device
-        )
+        self.sees = see.parts[RESPONDER]
+        _, groups = num_groups(config.env_id, config.env, RESPONDER)
+        own = see.places(own_entries(config.env_id, RESPONDER))
+        inputs = self.sees.stop - self.sees.start
+        self.actor = ResponderActor(config, own - self.sees.start, groups, inputs, generator)
+        state_size = see.size + CONTROLS.start + NUM_VERDICTS
+        hidden = config.hidden_sizes
+        self.critic = SegmentCritics(state_size, own, groups, hidden, config.action_knots, 1, generator)
+        self.actor.to(config.device)
+        self.critic.to(config.device)
         self.target_actor = copy.deepcopy(self.actor)
         self.target_critic = copy.deepcopy(self.critic)
         self.noise_scale = 1.0
@@ -113,24 +103,24 @@ class Responder:
         """
         fields = batch.fields
         with torch.no_grad():
-            value = self.target_critic(
-                fields["next_observation"], next_controls, next_verdict, next_controls[:, CONTROLS]
-            )
-            reference = self.actor(fields["observation"][:, SEES])
+            # Of the policy's own action, the reference, the value of the state is all that is left.
+            following = everything(fields["next_observation"], next_controls, next_verdict)
+            value = self.target_critic.values(following)
+            reference = self.actor(fields["observation"][:, self.sees])
             target = fields["reward"] + fields["discount"] * ~fields["terminated"] * value
-        errors = self.critic(fields["observation"], fields["controls"], fields["verdict"], reference) - target
-        return (batch.weights * errors.square()).mean(), errors.detach().abs()
+        state = everything(fields["observation"], fields["controls"], fields["verdict"])
+        errors = (self.critic(state, fields["controls"][:, CONTROLS], reference) - target).squeeze(0)
+        return (batch.weights * huber(errors, self.config.huber)).mean(), errors.detach().abs()
 
     def actor_loss(self, batch: Batch) -> Tensor:
         """Less the worth of what was played, but for the actor's own action, which is its new one."""
         fields = batch.fields
-        before = self.actor.before_squashing(fields["observation"][:, SEES])
+        before = self.actor.before_squashing(fields["observation"][:, self.sees])
+        state = everything(fields["observation"], fields["controls"], fields["verdict"])
         action = torch.tanh(before)
-        controls = fields["controls"].clone()
-        controls[:, CONTROLS] = action
-        values = self.target_critic.advantages(fields["observation"], controls, fields["verdict"])
+        slopes = self.target_critic.slopes(state, action, self.config.largest_slope)
         penalty = self.config.saturation_penalty * before.square().mean(-1)
-        return (batch.weights * (penalty - values)).mean()
+        return (batch.weights * (penalty - (slopes * action).sum(-1))).mean()
 
     def update(
         self,

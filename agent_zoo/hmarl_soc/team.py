@@ -16,15 +16,19 @@ from agent_zoo.hmarl_soc.coordinator import CoordinatorActor, directives
 from agent_zoo.hmarl_soc.hunter import HunterActor
 from agent_zoo.hmarl_soc.learner import TeamLearner
 from agent_zoo.hmarl_soc.responder import ResponderActor
+from agent_zoo.hmarl_soc.segments import num_groups, own_entries
 from agent_zoo.hmarl_soc.triage import DuelingNetwork
 from agent_zoo.learning import checkpoint
 from agent_zoo.learning.config import from_mapping, to_mapping
+from agent_zoo.learning.environment import make_env
 from agent_zoo.learning.normalizer import Normalizer
 from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
+from agent_zoo.learning.sight import take_sight
 from soc_env.team import (
     COORDINATOR,
     HUNTER,
     JOINT_OBSERVATION_SIZE,
+    OBSERVATION_SIZES,
     OBSERVATION_SLICES,
     RESPONDER,
     TRIAGE,
@@ -41,9 +45,9 @@ class TeamActors(nn.Module):
         hidden, generator = config.hidden_sizes, torch.Generator()
         self.normalizer = Normalizer(JOINT_OBSERVATION_SIZE)
         self.coordinator = CoordinatorActor(hidden, generator)
-        self.hunter = HunterActor(hidden, config.hunter.largest_std, generator)
         self.triage = DuelingNetwork(hidden, generator)
-        self.responder = ResponderActor(hidden, config.responder.noise_std, generator)
+        self.hunter = HunterActor(config, *_of_segments(config, HUNTER), generator)
+        self.responder = ResponderActor(config, *_of_segments(config, RESPONDER), generator)
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Joint observations (n, 352) to the greedy choices of a directive (n,) and a verdict (n,), int64,
@@ -55,6 +59,13 @@ class TeamActors(nn.Module):
             self.hunter.greedy(sees[HUNTER]),
             self.responder(sees[RESPONDER]),
         )
+
+
+def _of_segments(config: Config, agent: str) -> tuple[Tensor, int, int]:
+    """What an actor that sees all of its agent's entries is made of: see `HunterActor`."""
+    _, groups = num_groups(config.env_id, config.env, agent)
+    own = own_entries(config.env_id, agent) - OBSERVATION_SLICES[agent].start
+    return own, groups, OBSERVATION_SIZES[agent]
 
 
 class HMARLSOC:
@@ -73,20 +84,23 @@ class HMARLSOC:
     def of(cls, learner: TeamLearner) -> Self:
         """The team that a learner has come to, on the CPU."""
         actors = TeamActors(learner.config)
-        for own, learned in (
-            (actors.normalizer, learner.normalizer),
-            (actors.coordinator, learner.coordinator.actor),
-            (actors.hunter, learner.hunter.actor),
-            (actors.triage, learner.triage.network),
-            (actors.responder, learner.responder.actor),
+        actors.normalizer.load_state_dict(learner.see.normalizer.state_dict())
+        for agent, own, learned in (
+            (COORDINATOR, actors.coordinator, learner.coordinator.actor),
+            (HUNTER, actors.hunter, learner.hunter.actor),
+            (TRIAGE, actors.triage, learner.triage.network),
+            (RESPONDER, actors.responder, learner.responder.actor),
         ):
-            own.load_state_dict(learned.state_dict())
+            own.load_state_dict(_widened(learner, agent, learned))
         return cls(actors, learner.config)
 
     @classmethod
     def untrained(cls, config: Config, seed: int) -> Self:
         """The team as training with that config and seed begins."""
-        return cls.of(TeamLearner(config, seed))
+        env = make_env(config)
+        learner = TeamLearner(config, seed, take_sight(env, config.normalization_steps, seed))
+        env.close()
+        return cls.of(learner)
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
         """Forget all directives; the team draws nothing."""
@@ -125,6 +139,21 @@ class HMARLSOC:
         actors = TeamActors(config)
         checkpoint.load_module_tensors(actors, _as_float32(tensors))
         return cls(actors, config)
+
+
+def _widened(learner: TeamLearner, agent: str, actor: nn.Module) -> dict[str, Tensor]:
+    """The parameters of an agent's actor with weights of 0 for the entries that the learner does not see."""
+    parameters = {name: tensor.cpu() for name, tensor in actor.state_dict().items()}
+    first = "body.everything.weight" if "body.own_weight" in parameters else "body.0.weight"
+    narrow = parameters[first]
+    parameters[first] = narrow.new_zeros(len(narrow), OBSERVATION_SIZES[agent])
+    parameters[first][:, learner.see.own(agent)] = narrow
+    if "body.own_weight" in parameters:
+        seen = learner.see.seen_whole(own_entries(learner.config.env_id, agent))
+        narrow = parameters["body.own_weight"]
+        parameters["body.own_weight"] = narrow.new_zeros(len(seen), narrow.shape[-1])
+        parameters["body.own_weight"][seen] = narrow
+    return parameters
 
 
 def _as_float32(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -17,16 +17,18 @@ from agent_zoo.hmarl_soc.coordinator import Decisions
 from agent_zoo.hmarl_soc.learner import LearnerError, TeamLearner
 from agent_zoo.hmarl_soc.team import HMARLSOC
 from agent_zoo.learning import checkpoint
+from agent_zoo.learning.environment import make_env
 from agent_zoo.learning.progress import EpisodeProgress
 from agent_zoo.learning.run_directory import RunDirectory
+from agent_zoo.learning.sight import take_sight
 from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
 from soc_env.seeds import check_training_seed
 from soc_env.team import (
     AGENTS,
+    CONTROL_SIZES,
     CONTROL_SLICES,
     COORDINATOR,
     HUNTER,
-    OBSERVATION_SLICES,
     RESPONDER,
     TRIAGE,
     Verdict,
@@ -45,10 +47,13 @@ class Collector:
             config.coordinator.interval,
             config.discount,
             config.device,
+            learner.sees[COORDINATOR].stop - learner.sees[COORDINATOR].start,
         )
         described = importlib.import_module(f"soc_env.{config.env_id}").state_fields()
         self._truth = next(field.start for field in described if field.name == "oldest_alert.truth")
-        self._noise: dict[str, Tensor] = {}  # drawn at the first step of a rollout at the latest
+        # Drawn at the first step of a rollout at the latest:
+        self._noise: dict[str, Tensor] = {}
+        self._at_random: dict[str, Tensor] = {}  # NaN where the agent decides
         self.observation = torch.empty(0)
 
     def begin(self, observations: Mapping[str, NDArray[np.float32]]) -> None:
@@ -70,19 +75,19 @@ class Collector:
                 HUNTER: learner.hunter.noise(config.num_envs),
                 RESPONDER: learner.responder.noise(config.num_envs),
             }
+            self._at_random = {agent: self._draw_at_random(agent) for agent in self._noise}
         seen = learner.see(self.observation)
-        sees = {agent: seen[:, part] for agent, part in OBSERVATION_SLICES.items()}
+        sees = {agent: seen[:, part] for agent, part in learner.sees.items()}
         self.decisions.begin(sees[COORDINATOR], *learner.coordinator.draw(sees[COORDINATOR]))
         directive = learner.directives[self.decisions.open["choice"]]
-        controls = torch.cat(
-            [
-                directive,
-                learner.hunter.draw(sees[HUNTER], self._noise[HUNTER]),
-                learner.responder.draw(sees[RESPONDER], self._noise[RESPONDER]),
-            ],
-            -1,
-        )
+        drawn = {
+            HUNTER: learner.hunter.draw(sees[HUNTER], self._noise[HUNTER]),
+            RESPONDER: learner.responder.draw(sees[RESPONDER], self._noise[RESPONDER]),
+        }
         verdict = learner.triage.draw(sees[TRIAGE], step)
+        for agent, at_random in self._at_random.items():
+            drawn[agent] = torch.where(at_random.isnan(), drawn[agent], at_random)
+        controls = torch.cat([directive, drawn[HUNTER], drawn[RESPONDER]], -1)
         true_alert = torch.from_numpy(self.env.state()[:, self._truth] > 0).to(config.device)
         false_escalation = (verdict == Verdict.ESCALATE) & ~true_alert
 
@@ -100,10 +105,8 @@ class Collector:
             own_last = after.clone()
             own_last[torch.from_numpy(lanes).to(config.device)] = self._joined(last)
         last_seen = learner.see(own_last)
-        if config.normalize_observations and step < config.replay.start:
-            learner.normalizer.observe(self.observation, own_last)
         decision_over = self.decisions.step(
-            reward, last_seen[:, OBSERVATION_SLICES[COORDINATOR]], terminated, truncated
+            reward, last_seen[:, learner.sees[COORDINATOR]], terminated, truncated
         )
         if step >= config.replay.start:
             cost = config.triage.false_escalation_cost * config.reward_scale
@@ -121,6 +124,14 @@ class Collector:
         self.observation = after
         return info
 
+    def _draw_at_random(self, agent: str) -> Tensor:
+        """Numbers of actions (num_envs, size) from [-1, 1], all but `random_share` of them NaN."""
+        config, generator = self.config, self.learner.generator
+        shape = (config.num_envs, CONTROL_SIZES[agent])
+        numbers = 2 * torch.rand(shape, generator=generator) - 1
+        chosen = torch.rand(shape, generator=generator) < config.random_share
+        return numbers.where(chosen, torch.nan).to(config.device)
+
     def tensors(self) -> checkpoint.Tensors:
         """What the lanes' future depends on; taken between rollouts."""
         decisions = {name: tensor.cpu().numpy() for name, tensor in self.decisions.open.items()}
@@ -131,11 +142,6 @@ class Collector:
         self.begin(self.env.load_state(checkpoint.part("env", tensors)))
         for name, array in checkpoint.part("decisions", tensors).items():
             self.decisions.open[name] = torch.from_numpy(array.copy()).to(self.config.device)
-
-
-def make_env(config: Config) -> TeamVectorEnv:
-    """The scenario's vector environment, in same-step autoreset mode."""
-    return importlib.import_module(f"soc_env.{config.env_id}").vector_env(config.num_envs, **config.env)
 
 
 def train(
@@ -163,8 +169,8 @@ def train(
     """
     seed = check_training_seed(seed)
     torch.set_num_threads(config.num_threads)
-    learner = TeamLearner(config, seed)
     env = make_env(config)
+    learner = TeamLearner(config, seed, take_sight(env, config.normalization_steps, seed))
     collector = Collector(env, learner, config)
     collector.begin(env.reset(seed=seed)[0])
     run = RunDirectory(

@@ -13,19 +13,21 @@ from agent_zoo.learning.networks import descend, mlp, track
 from agent_zoo.learning.replay import Batch
 from soc_env.team import NUM_VERDICTS, OBSERVATION_SIZES, OBSERVATION_SLICES, TRIAGE
 
-SEES = OBSERVATION_SLICES[TRIAGE]
-
 
 class DuelingNetwork(nn.Module):
-    """Observation (batch, 64) to the values (batch, 4) of the verdicts.
+    """Observation (batch, inputs) to the values (batch, 4) of the verdicts.
 
     Value and advantages share the body; advantages count from their mean.
     """
 
-    def __init__(self, hidden_sizes: tuple[int, ...], generator: torch.Generator) -> None:
+    def __init__(
+        self,
+        hidden_sizes: tuple[int, ...],
+        generator: torch.Generator,
+        inputs: int = OBSERVATION_SIZES[TRIAGE],
+    ) -> None:
         super().__init__()
         outputs = 1 + NUM_VERDICTS
-        inputs = OBSERVATION_SIZES[TRIAGE]
         self.body = mlp(inputs, hidden_sizes, outputs, output_gain=0.01, generator=generator)
 
     def forward(self, observation: Tensor) -> Tensor:
@@ -40,10 +42,16 @@ class DuelingNetwork(nn.Module):
 class Triage:
     """The learner: the network, its target, and a falling rate of random verdicts."""
 
-    def __init__(self, config: Config, generator: torch.Generator) -> None:
+    def __init__(
+        self, config: Config, generator: torch.Generator, sees: slice = OBSERVATION_SLICES[TRIAGE]
+    ) -> None:
+        """Args: sees: where its own observation lies in the joint ones that it learns from."""
+        self.sees = sees
         self.config, self.generator, self.device = config.triage, generator, config.device
         self.max_norm = config.max_gradient_norm
-        self.network = DuelingNetwork(config.hidden_sizes, generator).to(config.device)
+        self.network = DuelingNetwork(config.hidden_sizes, generator, sees.stop - sees.start).to(
+            config.device
+        )
         self.target = copy.deepcopy(self.network)
         rate = config.triage.learning_rate
         self.optimizer = torch.optim.Adam(self.network.parameters(), rate, fused=True)
@@ -65,12 +73,12 @@ class Triage:
     def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The weighted Huber loss, and the absolute errors (batch,)."""
         fields = batch.fields
-        following = fields["next_observation"][:, SEES]
+        following = fields["next_observation"][:, self.sees]
         with torch.no_grad():
             best = self.network.greedy(following)
             value = self.target(following).gather(-1, best[:, None]).squeeze(-1)
             target = fields["triage_reward"] + fields["discount"] * ~fields["terminated"] * value
-        values = self.network(fields["observation"][:, SEES])
+        values = self.network(fields["observation"][:, self.sees])
         played = values.gather(-1, fields["verdict"][:, None]).squeeze(-1)
         losses = nn.functional.smooth_l1_loss(played, target, reduction="none")
         return (batch.weights * losses).mean(), (played.detach() - target).abs()

@@ -36,59 +36,20 @@ def mlp(
     return nn.Sequential(*layers)
 
 
-class Twins(nn.Module):
-    """Two networks of one shape, evaluated by batched products: the twin critics of SAC."""
+def hats(actions: Tensor, knots: int) -> Tensor:
+    """Actions (..., size) in [-1, 1] as weights (..., size * knots) of evenly spread knots.
 
-    def __init__(self, first: nn.Sequential, second: nn.Sequential) -> None:
-        super().__init__()
-        pairs = [
-            (one, other)
-            for one, other in zip(first, second, strict=True)
-            if isinstance(one, nn.Linear) and isinstance(other, nn.Linear)
-        ]
-        self.weights = nn.ParameterList([torch.stack([a.weight.T, b.weight.T]) for a, b in pairs])
-        self.biases = nn.ParameterList([torch.stack([a.bias, b.bias])[:, None] for a, b in pairs])
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """(batch, inputs) to (2, batch, outputs)."""
-        value = inputs.expand(2, *inputs.shape)
-        last = len(self.weights) - 1
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            value = torch.baddbmm(bias, value, weight)
-            if layer < last:
-                value = value.relu()
-        return value
-
-
-class DuelingCritics(nn.Module):
-    """Twin critics Q(s, a) = V(s) + F(s, a) - F(s, reference), the reference being the policy's own action.
-
-    What an action is worth differs by little from state to state's worth. F, which learns from how actions
-    differ from the reference only, is not disturbed by V's learning.
+    Each action has a weight for the two knots beside it, by how near they are, and none for the others, so
+    that a network can tell what lies on the two sides of a step without bending far away from it.
     """
+    places = torch.linspace(-1.0, 1.0, knots, device=actions.device)
+    distance = (actions[..., None] - places).abs() * ((knots - 1) / 2)
+    return (1.0 - distance).clamp_min(0.0).flatten(-2)
 
-    def __init__(
-        self, state_size: int, action_size: int, hidden_sizes: Sequence[int], generator: torch.Generator
-    ) -> None:
-        super().__init__()
 
-        def twins(inputs: int) -> Twins:
-            first, second = (
-                mlp(inputs, hidden_sizes, 1, output_gain=0.01, generator=generator) for _ in range(2)
-            )
-            return Twins(first, second)
-
-        self.value, self.advantage = twins(state_size), twins(state_size + action_size)
-
-    def forward(self, state: Tensor, action: Tensor, reference: Tensor) -> Tensor:
-        """(batch, states), (batch, actions) and the like of the policy to values (2, batch)."""
-        pairs = torch.cat([torch.cat([state, action], -1), torch.cat([state, reference], -1)])
-        played, own = self.advantage(pairs).squeeze(-1).chunk(2, dim=-1)
-        return self.value(state).squeeze(-1) + played - own
-
-    def advantages(self, state: Tensor, action: Tensor) -> Tensor:
-        """F (2, batch): the part of the values that depends on the action."""
-        return self.advantage(torch.cat([state, action], -1)).squeeze(-1)
+def huber(errors: Tensor, bound: float) -> Tensor:
+    """Squares of `errors` up to `bound`, beyond it growing linearly, with the slope there."""
+    return (2 * errors.abs() - bound).mul(bound).where(errors.abs() > bound, errors.square())
 
 
 @torch.no_grad()

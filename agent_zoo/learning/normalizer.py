@@ -18,6 +18,9 @@ class Normalizer(nn.Module):
     LIMIT = 10.0
     """Bound on standardised entries."""
 
+    LEAST_MEMORY = 0.05
+    """Correlation below which an entry counts as noise and becomes 0."""
+
     mean: Tensor
     variance: Tensor
     covariance: Tensor
@@ -50,6 +53,11 @@ class Normalizer(nn.Module):
         scaled = (observation - self.mean) * (self.variance + 1e-8).rsqrt()
         return scaled.clamp(-self.LIMIT, self.LIMIT) * self.memory()
 
+    def used(self) -> Tensor:
+        """Numbers, int64, of the entries that are not always 0."""
+        return self.memory().nonzero().squeeze(-1)
+
     def memory(self) -> Tensor:
-        """Correlation (size,) of each entry with itself a step later, 0 where that is negative."""
-        return (self.covariance / (self.variance + 1e-8)).clamp(0.0, 1.0)
+        """Correlation (size,) of each entry with itself a step later, 0 where that is small."""
+        memory = (self.covariance / (self.variance + 1e-8)).clamp(0.0, 1.0)
+        return memory * (memory >= self.LEAST_MEMORY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,3 +112,43 @@ class PrioritizedReplay:
             self.fields[name][: len(array)] = torch.from_numpy(array).to(self.fields[name].device)
         self.tree.set(np.arange(len(tensors["priorities"])), tensors["priorities"])
         self.added, self.largest_priority = int(tensors["added"]), float(tensors["largest_priority"])
+
+
+def look_ahead(
+    replay: PrioritizedReplay,
+    entries: NDArray[np.int64],
+    *,
+    num_envs: int,
+    steps: int,
+    discount: float,
+    rewards: Sequence[str],
+    last: Sequence[str],
+) -> dict[str, Tensor]:
+    """What follows transitions within some steps, fewer where an episode ends or none is newer.
+
+    Args:
+        entries: of the transitions, int64 (batch,).
+        num_envs: lanes that were added together in every step.
+        steps: of reward (n-step returns).
+        discount: of one step.
+        rewards: fields to be summed, discounted.
+        last: fields of the last of those steps.
+
+    Returns:
+        {name: (batch, ...)} of those fields, and "discount" of what comes after the last step.
+    """
+    newest = (replay.added - 1) % replay.capacity
+    now = torch.from_numpy(entries).to(replay.fields["terminated"].device)
+    sums = {name: torch.zeros(len(now), device=now.device) for name in rewards}
+    weight = torch.ones(len(now), device=now.device)
+    goes_on = torch.ones(len(now), dtype=torch.bool, device=now.device)
+    for ahead in range(steps):
+        if ahead > 0:
+            over = replay.fields["terminated"][now] | replay.fields["truncated"][now]
+            is_newest = (newest - now) % replay.capacity < num_envs
+            goes_on &= ~over & ~is_newest
+            now = torch.where(goes_on, (now + num_envs) % replay.capacity, now)
+        for name, total in sums.items():
+            total += weight * replay.fields[name][now] * goes_on
+        weight = torch.where(goes_on, discount * weight, weight)
+    return {**sums, "discount": weight, **{name: replay.fields[name][now] for name in last}}

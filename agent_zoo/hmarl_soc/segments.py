@@ -1,0 +1,178 @@
+"""Hunter and responder do the same thing in every segment, so one network does it for all of them.
+
+It sees a segment's own entries, everything else the agent sees, and which segment it is. What is learned
+about one segment holds for the others until they turn out to differ; most of an episode happens in one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from agent_zoo.learning.networks import hats, mlp
+from soc_env.team import OBSERVATION_SLICES
+
+
+def num_groups(env_id: str, env: dict[str, Any], agent: str) -> tuple[int, int]:
+    """Segments, and numbers of the agent's action that each has; those come first in it, group by group.
+
+    Args:
+        env_id, env: the scenario, as for its `vector_env`.
+    """
+    lane = importlib.import_module(f"soc_env.{env_id}").vector_env(1, **env)
+    groups = [part for _, part in lane.scenario.action_groups[agent]]
+    lane.close()
+    segments = groups[0].stop
+    assert [(part.start, part.stop) for part in groups] == [
+        (segments * group, segments * (group + 1)) for group in range(len(groups))
+    ]
+    return segments, len(groups)
+
+
+def own_entries(env_id: str, agent: str) -> Tensor:
+    """Entries of the joint observation that describe each segment to the agent, int64 (segments, kinds)."""
+    kinds: dict[str, list[int]] = {}
+    for field in importlib.import_module(f"soc_env.{env_id}").fields(agent):
+        segment, _, kind = field.name.partition(".")
+        if kind and field.size == 1:
+            kinds.setdefault(kind, []).append(OBSERVATION_SLICES[agent].start + field.start)
+    return torch.tensor(list(kinds.values())).T
+
+
+class SegmentNetwork(nn.Module):
+    """One network, used in every segment.
+
+    Args:
+        inputs: size of what the agent sees.
+        own: places in it of each segment's own entries, int64 (segments, kinds).
+        extra: further numbers that each segment has.
+        hidden_sizes: of its layers.
+        outputs: for each segment.
+        output_gain, generator: see `mlp`.
+    """
+
+    own: Tensor
+
+    def __init__(
+        self,
+        inputs: int,
+        own: Tensor,
+        extra: int,
+        hidden_sizes: Sequence[int],
+        outputs: int,
+        *,
+        output_gain: float,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        segments, kinds = own.shape
+        self.register_buffer("own", own, persistent=False)  # the scenario says
+        first, *rest = hidden_sizes
+        self.everything = nn.utils.skip_init(nn.Linear, inputs, first)
+        self.own_weight = nn.Parameter(torch.empty(kinds, first))
+        self.extra_weight = nn.Parameter(torch.empty(extra, first)) if extra else None
+        self.which = nn.Parameter(torch.zeros(segments, first))
+        for weight in (self.everything.weight, self.own_weight, self.extra_weight):
+            if weight is not None:
+                nn.init.orthogonal_(weight, math.sqrt(2), generator=generator)
+        nn.init.zeros_(self.everything.bias)
+        self.rest = nn.Sequential(
+            nn.ReLU(), mlp(first, rest, outputs, output_gain=output_gain, generator=generator)
+        )
+
+    def begin(self, seen: Tensor) -> Tensor:
+        """What seen (batch, inputs) gives the first layer, (batch, segments, units)."""
+        own = seen[:, self.own.flatten()].unflatten(-1, self.own.shape)
+        return self.everything(seen)[:, None] + own @ self.own_weight + self.which
+
+    def end(self, begun: Tensor, extra: Tensor) -> Tensor:
+        """Outputs (batch, segments, outputs) of `begin` and further numbers (batch, segments, extra)."""
+        assert self.extra_weight is not None
+        return self.rest(begun + extra @ self.extra_weight)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """Outputs (batch, outputs * segments), output by output: as a scenario's actions are laid out."""
+        return self.rest(self.begin(seen)).transpose(-1, -2).flatten(-2)
+
+
+class SegmentCritics(nn.Module):
+    """Critics Q(s, a) = V(s) + F(s, a) - F(s, reference), the reference being the policy's own action.
+
+    What an action is worth differs by little from state to state's worth. F, which learns from how actions
+    differ from the reference only, is not disturbed by V's learning. It is a sum over segments, of one
+    network that sees the segment's numbers of the action as `hats`.
+
+    Args:
+        state_size: of what the critics see beside the action.
+        own: places in it of each segment's own entries, int64 (segments, kinds).
+        groups: numbers of the action that each segment has.
+        hidden_sizes: of V and of F.
+        knots: see `hats`.
+        copies: networks of each kind.
+        generator: the only source of randomness.
+    """
+
+    def __init__(
+        self,
+        state_size: int,
+        own: Tensor,
+        groups: int,
+        hidden_sizes: Sequence[int],
+        knots: int,
+        copies: int,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.shape, self.knots = (groups, len(own)), knots
+        self.value = nn.ModuleList(
+            mlp(state_size, hidden_sizes, 1, output_gain=0.01, generator=generator) for _ in range(copies)
+        )
+        self.advantage = nn.ModuleList(
+            SegmentNetwork(
+                state_size, own, groups * knots, hidden_sizes, 1, output_gain=0.01, generator=generator
+            )
+            for _ in range(copies)
+        )
+
+    def forward(self, state: Tensor, action: Tensor, reference: Tensor) -> Tensor:
+        """(batch, states), (batch, actions) and the like of the policy to values (copies, batch)."""
+        both = self._knots(torch.cat([action, reference]))
+        differences = []
+        for network in self._advantages:
+            played, own = network.end(network.begin(state).repeat(2, 1, 1), both).sum((-2, -1)).chunk(2)
+            differences.append(played - own)
+        return self.values(state) + torch.stack(differences)
+
+    @property
+    def _advantages(self) -> list[SegmentNetwork]:
+        return cast(list[SegmentNetwork], list(self.advantage))
+
+    def _knots(self, action: Tensor) -> Tensor:
+        """Actions (batch, numbers) as (batch, segments, groups * knots)."""
+        groups, segments = self.shape
+        of_segments = action[:, : groups * segments].unflatten(-1, self.shape).transpose(-1, -2)
+        return hats(of_segments, self.knots)
+
+    def values(self, state: Tensor) -> Tensor:
+        """V (copies, batch): what the policy's own action is worth."""
+        return torch.stack([network(state).squeeze(-1) for network in self.value])
+
+    def advantages(self, state: Tensor, action: Tensor) -> Tensor:
+        """F (copies, batch): the part of the values that depends on the action."""
+        knots = self._knots(action)
+        return torch.stack([net.end(net.begin(state), knots).sum((-2, -1)) for net in self._advantages])
+
+    def slopes(self, state: Tensor, action: Tensor, bound: float) -> Tensor:
+        """How F, as the mean of the copies, changes with each number of the action, (batch, actions).
+
+        A step of the reward is steeper than everything else; `bound` keeps it from drowning what lies beside.
+        """
+        action = action.detach().requires_grad_()
+        values = self.advantages(state, action).mean(0)
+        (slopes,) = torch.autograd.grad(values.sum(), action)
+        return slopes.clamp(-bound, bound)
