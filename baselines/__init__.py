@@ -24,7 +24,12 @@ SCRIPTED: Final[dict[str, Callable[[], Any]]] = {
 """Name: class. All are for soc_v0."""
 
 REGISTRY: Final = LearnerRegistry(
-    Path(__file__).parent, {"single-drl": ("baselines.single_drl", "SingleDRL")}
+    Path(__file__).parent,
+    {
+        "single-drl": ("baselines.single_drl", "SingleDRL"),
+        "iql": ("baselines.iql", "IQL"),
+        "qmix": ("baselines.qmix", "QMIX"),
+    },
 )
 
 

@@ -1,0 +1,101 @@
+"""The team's actions as choices among levels, for learners of values: every segment is set on its own."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from agent_zoo.learning.networks import mlp
+from soc_env.team import AGENTS, CONTROL_SIZE, CONTROL_SIZES, CONTROL_SLICES, NUM_VERDICTS, TRIAGE, Actions
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What there is to choose: for each number of a control that the scenario uses a level, and a verdict.
+
+    Those of one agent lie side by side, agents in the order of AGENTS. They are the choices of
+    `soc_env.wrappers.discrete_actions`.
+
+    Attributes:
+        levels: values (levels,) from -1 to 1.
+        columns: {agent: columns of the joint controls (36) that its choices set}; the triage has none.
+    """
+
+    levels: NDArray[np.float32]
+    columns: dict[str, NDArray[np.int64]]
+
+    @classmethod
+    def of(cls, env_id: str, env: dict[str, Any], levels: int) -> Choices:
+        """Of a scenario, given as for `vector_env`."""
+        lane = importlib.import_module(f"soc_env.{env_id}").vector_env(1, **env)
+        groups = lane.unwrapped.scenario.action_groups
+        lane.close()
+        columns = {
+            agent: np.concatenate([np.arange(size)[part] for _, part in groups[agent]])
+            + CONTROL_SLICES[agent].start
+            for agent, size in CONTROL_SIZES.items()
+        }
+        return cls(np.linspace(-1.0, 1.0, levels, dtype=np.float32), columns)
+
+    def counts(self, agent: str) -> tuple[int, int]:
+        """How many choices an agent has, and among how many levels or verdicts each."""
+        if agent == TRIAGE:
+            return 1, NUM_VERDICTS
+        return len(self.columns[agent]), len(self.levels)
+
+    @property
+    def slices(self) -> dict[str, slice]:
+        """Where each agent's choices lie among all."""
+        slices, start = {}, 0
+        for agent in AGENTS:
+            slices[agent] = slice(start, start + self.counts(agent)[0])
+            start = slices[agent].stop
+        return slices
+
+    @property
+    def size(self) -> int:
+        """How many choices the team has."""
+        return self.slices[AGENTS[-1]].stop
+
+    def actions(self, chosen: NDArray[np.int64]) -> Actions:
+        """The team's actions for choices (n, size)."""
+        controls = np.zeros((len(chosen), CONTROL_SIZE), np.float32)
+        slices = self.slices
+        for agent, columns in self.columns.items():
+            controls[:, columns] = self.levels[chosen[:, slices[agent]]]
+        verdict = chosen[:, slices[TRIAGE].start]
+        return {a: verdict if a == TRIAGE else controls[:, CONTROL_SLICES[a]] for a in AGENTS}
+
+
+class Utility(nn.Module):
+    """One agent's Q(o, a) = V(o) + sum over its choices of A(o, choice) - max A(o, .): dueling networks
+    (Wang et al. 2016) whose advantage branches for each choice (Tavakoli et al. 2018) add up."""
+
+    def __init__(
+        self, inputs: int, counts: tuple[int, int], hidden_sizes: Sequence[int], generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.counts = counts
+        self.value = mlp(inputs, hidden_sizes, 1, output_gain=0.01, generator=generator)
+        self.body = mlp(inputs, hidden_sizes, counts[0] * counts[1], output_gain=0.01, generator=generator)
+
+    def advantages(self, observation: Tensor) -> Tensor:
+        """(batch, choices, levels), the largest of each choice 0."""
+        branches = self.body(observation).unflatten(-1, self.counts)
+        return branches - branches.amax(-1, keepdim=True)
+
+    def forward(self, observation: Tensor, chosen: Tensor) -> Tensor:
+        """Q (batch,) of observations (batch, inputs) and choices (batch, choices)."""
+        branches = self.advantages(observation).gather(-1, chosen[..., None]).squeeze(-1)
+        return self.value(observation).squeeze(-1) + branches.sum(-1)
+
+    def greedy(self, observation: Tensor) -> Tensor:
+        """The best choices, int64 (batch, choices)."""
+        return self.body(observation).unflatten(-1, self.counts).argmax(-1)

@@ -1,0 +1,457 @@
+"""What IQL and QMIX share: config, collection, the training loop and the trained team.
+
+They differ in their loss alone, see iql.py and qmix.py. Both are double DQN (van Hasselt et al. 2016) on
+returns of some steps from a uniform replay, with exploration held for some steps: what a level is worth
+shows over an episode, not in one step.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from agent_zoo.learning import checkpoint
+from agent_zoo.learning.config import check, from_mapping, to_mapping
+from agent_zoo.learning.environment import make_env
+from agent_zoo.learning.networks import descend, track
+from agent_zoo.learning.normalizer import Normalizer
+from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
+from agent_zoo.learning.progress import EpisodeProgress
+from agent_zoo.learning.replay import PrioritizedReplay, look_ahead
+from agent_zoo.learning.run_directory import RunDirectory
+from agent_zoo.learning.sight import Sight, take_sight
+from baselines.choices import Choices, Utility
+from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
+from soc_env.seeds import check_training_seed
+from soc_env.team import AGENTS, JOINT_OBSERVATION_SIZE, Actions, join_observations
+
+
+@dataclass(frozen=True)
+class ValueConfig:
+    """Everything that a run depends on besides its seed; values lie in configs/*.yaml."""
+
+    env_id: str
+    """Scenario to train on."""
+    env: dict[str, Any]
+    """Keyword arguments of the scenario's `vector_env`, for instance {"stealth": 0.5}."""
+    num_episodes: int
+    """Episodes to train for."""
+    num_envs: int
+    """Lanes that collect side by side."""
+    levels: int
+    """Levels, evenly over [-1, 1], that each number of an action is chosen from."""
+    hidden_sizes: tuple[int, ...]
+    """Hidden layers of every network."""
+    normalization_steps: int
+    """Steps of every lane, before training, after which networks see standardised observations without those
+    entries that are noise, see agent_zoo.learning.normalizer; 0: observations as they are."""
+    learning_rate: float
+    """Adam's step size at the start."""
+    final_learning_rate: float
+    """And at the last episode; its logarithm changes linearly in between."""
+    discount: float
+    """Gamma."""
+    reward_scale: float
+    """What rewards are multiplied by before learning."""
+    huber: float
+    """Error beyond which the loss grows linearly only, of scaled rewards."""
+    target_rate: float
+    """Part of the way that the target networks go in each update."""
+    max_gradient_norm: float
+    """Bound on the gradient's norm."""
+    initial_epsilon: float
+    """Probability of each choice being made at random at the start."""
+    final_epsilon: float
+    """And from episode `epsilon_episodes` on; it changes linearly in between."""
+    epsilon_episodes: int
+    """See `final_epsilon`."""
+    noise_steps: int
+    """Steps for which a lane's random choices are held."""
+    capacity: int
+    """Transitions in the replay."""
+    warmup: int
+    """Transitions before the first update."""
+    batch_size: int
+    """Transitions in one update."""
+    updates: int
+    """Updates after every step of all lanes."""
+    lookahead: int
+    """Steps of reward in the targets before they bootstrap (n-step returns)."""
+    num_threads: int
+    """Torch's threads."""
+    checkpoint_seconds: float
+    """Least time between two checkpoints."""
+
+    def __post_init__(self) -> None:
+        counts = ("num_episodes", "num_envs", "epsilon_episodes", "noise_steps", "capacity", "warmup")
+        for key in (*counts, "batch_size", "updates", "lookahead", "num_threads"):
+            check(getattr(self, key) >= 1, key, getattr(self, key), "an integer of at least 1")
+        check(self.levels >= 2, "levels", self.levels, "an integer of at least 2")
+        for key in ("learning_rate", "final_learning_rate", "reward_scale", "huber", "max_gradient_norm"):
+            value = getattr(self, key)
+            check(0 < value < math.inf, key, value, "a number greater than 0")
+        for key in ("discount", "target_rate", "initial_epsilon", "final_epsilon"):
+            check(0 <= getattr(self, key) <= 1, key, getattr(self, key), "a number from 0 to 1")
+        for key in ("normalization_steps", "checkpoint_seconds"):
+            check(getattr(self, key) >= 0, key, getattr(self, key), "a number of at least 0")
+        check(all(size >= 1 for size in self.hidden_sizes), "hidden_sizes", self.hidden_sizes, "positive")
+        expectation = f"at least num_envs = {self.num_envs}"
+        check(self.capacity >= self.num_envs, "capacity", self.capacity, expectation)
+        expectation = f"at most capacity = {self.capacity}"
+        check(self.warmup <= self.capacity, "warmup", self.warmup, expectation)
+
+
+class ValueLearner:
+    """Utilities of the four agents, their targets, the replay and the generator of all randomness.
+
+    Subclasses say what the loss is, and may have further networks beside the utilities.
+
+    Args:
+        config: see `ValueConfig`.
+        seed: of the generator.
+        choices: what there is to choose.
+        see: what the networks get of joint observations; None: all of them.
+        state_size: of the environment's `state()`.
+    """
+
+    def __init__(self, config: Any, seed: int, choices: Choices, see: Sight | None, state_size: int) -> None:
+        self.config, self.choices = config, choices
+        self.generator = torch.Generator().manual_seed(seed)
+        self.see = see or Sight(Normalizer(JOINT_OBSERVATION_SIZE))
+        self.slices = choices.slices
+        self.networks = new_utilities(config, choices, self.see, self.generator)
+        self.add_networks(state_size)
+        self.targets = copy.deepcopy(self.networks)
+        self.optimizer = torch.optim.Adam(self.networks.parameters(), config.learning_rate, fused=True)
+        scalar = ((), torch.float32)
+        observed, state = ((self.see.size,), torch.float32), ((state_size,), torch.float32)
+        fields: dict[str, tuple[tuple[int, ...], torch.dtype]] = {
+            "observation": observed,
+            "next_observation": observed,
+            "state": state,
+            "next_state": state,
+            "chosen": ((choices.size,), torch.int64),
+            "reward": scalar,
+            "terminated": ((), torch.bool),
+            "truncated": ((), torch.bool),
+        }
+        self.replay = PrioritizedReplay(config.capacity, fields, 0.0, self.generator)
+
+    def add_networks(self, state_size: int) -> None:
+        """Put further networks into `self.networks`."""
+
+    def errors(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """What the loss is of: differences between values and their targets, (batch, ...).
+
+        Args:
+            batch: the replay's fields, `reward` and `discount` of several steps, and `next_observation`,
+                `next_state` and `terminated` of the last of them.
+        """
+        raise NotImplementedError
+
+    def utilities(self, networks: nn.ModuleDict, observation: Tensor, chosen: Tensor) -> Tensor:
+        """Q (batch, agents) of observations as seen and of choices (batch, choices)."""
+        return torch.stack(
+            [
+                networks[agent](observation[:, self.see.parts[agent]], chosen[:, self.slices[agent]])
+                for agent in AGENTS
+            ],
+            -1,
+        )
+
+    def utilities_alone(self) -> nn.ModuleDict:
+        """Copies of the agents' networks without what training adds."""
+        return copy.deepcopy(nn.ModuleDict({agent: self.networks[agent] for agent in AGENTS}))
+
+    @torch.no_grad()
+    def greedy(self, observation: Tensor) -> Tensor:
+        """The team's best choices, int64 (n, choices)."""
+        parts = self.see.parts
+        return torch.cat([_utility(self.networks, a).greedy(observation[:, parts[a]]) for a in AGENTS], -1)
+
+    def epsilon(self, episodes: int) -> float:
+        """Probability of a random choice after so many episodes."""
+        first, last = self.config.initial_epsilon, self.config.final_epsilon
+        return first + (last - first) * min(1.0, episodes / self.config.epsilon_episodes)
+
+    def at_random(self, count: int, episodes: int) -> Tensor:
+        """Random choices (count, choices), -1 where the team is to decide."""
+        limits = torch.cat(
+            [torch.full((self.choices.counts(a)[0],), self.choices.counts(a)[1]) for a in AGENTS]
+        )
+        shape = (count, self.choices.size)
+        any_choice = (torch.rand(shape, generator=self.generator) * limits).long()
+        decided = torch.rand(shape, generator=self.generator) >= self.epsilon(episodes)
+        return any_choice.masked_fill(decided, -1)
+
+    def set_progress(self, progress: float) -> None:
+        """Set the learning rate for `progress`, the part of the training's episodes that are done."""
+        first, last = self.config.learning_rate, self.config.final_learning_rate
+        self.optimizer.param_groups[0]["lr"] = first * (last / first) ** progress
+
+    def update(self) -> Tensor:
+        """One step on transitions from the replay; returns the loss.
+
+        Raises:
+            FloatingPointError: the loss or its gradient is not finite; the parameters still are.
+        """
+        config = self.config
+        drawn = self.replay.sample(config.batch_size, beta=0.0)
+        ahead = look_ahead(
+            self.replay,
+            drawn.entries,
+            num_envs=config.num_envs,
+            steps=config.lookahead,
+            discount=config.discount,
+            rewards=("reward",),
+            last=("next_observation", "next_state", "terminated"),
+        )
+        errors = self.errors(drawn.fields | ahead)
+        zeros = torch.zeros_like(errors)
+        loss = nn.functional.huber_loss(errors, zeros, delta=config.huber)
+        descend([self.optimizer], loss, config.max_gradient_norm, "loss")
+        track(self.targets, self.networks, config.target_rate)
+        return loss.detach()
+
+    def tensors(self) -> checkpoint.Tensors:
+        """Everything that later updates depend on."""
+        return {
+            **checkpoint.prefixed("networks", checkpoint.module_tensors(self.networks)),
+            **checkpoint.prefixed("targets", checkpoint.module_tensors(self.targets)),
+            **checkpoint.prefixed("optimizer", checkpoint.optimizer_tensors(self.optimizer)),
+            **checkpoint.prefixed("replay", self.replay.tensors()),
+            "generator": self.generator.get_state().numpy(),
+        }
+
+    def load_tensors(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from `tensors()` of a learner of the same config."""
+        checkpoint.load_module_tensors(self.networks, checkpoint.part("networks", tensors))
+        checkpoint.load_module_tensors(self.targets, checkpoint.part("targets", tensors))
+        checkpoint.load_optimizer_tensors(self.optimizer, checkpoint.part("optimizer", tensors))
+        self.replay.load_tensors(checkpoint.part("replay", tensors))
+        self.generator.set_state(torch.from_numpy(tensors["generator"].copy()))
+
+
+def _utility(networks: nn.ModuleDict, agent: str) -> Utility:
+    return cast(Utility, networks[agent])
+
+
+class Collector:
+    """Plays the team in all lanes and fills its replay."""
+
+    def __init__(self, env: TeamVectorEnv, learner: ValueLearner) -> None:
+        self.env, self.learner = env, learner
+        self.observation = torch.empty(0)
+        self._at_random = torch.empty(0)
+
+    def begin(self, observations: Mapping[str, NDArray[np.float32]]) -> None:
+        """Go on from these observations; random choices are drawn anew."""
+        self.observation = self.learner.see(torch.from_numpy(join_observations(observations)))
+        self._at_random = torch.empty(0)
+
+    def step(self, number: int, episodes: int) -> dict[str, Any]:
+        """One step of every lane; returns the environment's info.
+
+        Args:
+            number: of this step, from 0.
+            episodes: finished so far.
+        """
+        learner = self.learner
+        lanes = len(self.observation)
+        if number % learner.config.noise_steps == 0 or not len(self._at_random):
+            self._at_random = learner.at_random(lanes, episodes)
+        chosen = torch.where(self._at_random < 0, learner.greedy(self.observation), self._at_random)
+        state = torch.from_numpy(self.env.state())
+        following, rewards, terminations, truncations, info = self.env.step(
+            learner.choices.actions(chosen.numpy())
+        )
+        after = learner.see(torch.from_numpy(join_observations(following)))
+        next_state = torch.from_numpy(self.env.state())
+        # What follows an episode's end is the next episode's beginning; its own last is in the info.
+        own_last = after
+        ended, last = stack_final_observations(info)
+        if len(ended):
+            own_last = after.clone()
+            own_last[torch.from_numpy(ended)] = learner.see(torch.from_numpy(join_observations(last)))
+            # Its last state is gone; the one before stands in where a time limit cut it off.
+            next_state[torch.from_numpy(ended)] = state[torch.from_numpy(ended)]
+        learner.replay.add(
+            observation=self.observation,
+            next_observation=own_last,
+            state=state,
+            next_state=next_state,
+            chosen=chosen,
+            reward=torch.from_numpy(rewards).float() * learner.config.reward_scale,
+            terminated=torch.from_numpy(terminations),
+            truncated=torch.from_numpy(truncations),
+        )
+        self.observation = after
+        return info
+
+
+class ValueTeam:
+    """The trained team: every agent makes its best choices. A `soc_env.policy.TeamPolicy`.
+
+    Subclasses name the learner, its config and themselves.
+    """
+
+    version: ClassVar[str] = "1"
+    class_name: ClassVar[str]
+    learner_class: ClassVar[type[ValueLearner]]
+    config_class: ClassVar[type[ValueConfig]]
+
+    def __init__(self, utilities: nn.ModuleDict, see: Sight, config: ValueConfig) -> None:
+        self.utilities, self.see, self.config = utilities, see, config
+        self.env_id = config.env_id
+        self.choices = Choices.of(config.env_id, config.env, config.levels)
+
+    @classmethod
+    def of(cls, learner: ValueLearner) -> Self:
+        """The team that a learner has come to."""
+        return cls(learner.utilities_alone(), learner.see, learner.config)
+
+    @classmethod
+    def untrained(cls, config: ValueConfig, seed: int) -> Self:
+        """The team as training with that config and seed begins."""
+        env = make_env(config)
+        learner = new_learner(cls.learner_class, config, seed, env)
+        env.close()
+        return cls.of(learner)
+
+    def reset(self, num_envs: int, seed: int | None = None) -> None:
+        """Nothing to prepare: the policy has no memory and draws nothing."""
+
+    @torch.inference_mode()
+    def act(
+        self, observations: Mapping[str, NDArray[np.float32]], episode_starts: NDArray[np.bool_] | None = None
+    ) -> Actions:
+        """Actions {agent: float32 (num_envs, dim) in [-1, 1], or int64 (num_envs,)}."""
+        seen = self.see(torch.from_numpy(join_observations(observations)))
+        parts = self.see.parts
+        chosen = torch.cat([_utility(self.utilities, a).greedy(seen[:, parts[a]]) for a in AGENTS], -1)
+        return self.choices.actions(chosen.numpy())
+
+    def save(self, path: str | Path) -> None:
+        """Write a safetensors file whose metadata names class, config, env_id and version."""
+        tensors = checkpoint.prefixed("utilities", checkpoint.module_tensors(self.utilities))
+        tensors |= checkpoint.prefixed("normalizer", checkpoint.module_tensors(self.see.normalizer))
+        about = {"class_name": self.class_name, "env_id": self.env_id, "version": self.version}
+        save_policy_file(Path(path), tensors, config=to_mapping(self.config), **about)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a file that `save` wrote."""
+        tensors, about = load_policy_file(Path(path), cls.class_name)
+        config: ValueConfig = from_mapping(cls.config_class, about["config"])
+        normalizer = Normalizer(JOINT_OBSERVATION_SIZE)
+        checkpoint.load_module_tensors(normalizer, checkpoint.part("normalizer", tensors))
+        choices = Choices.of(config.env_id, config.env, config.levels)
+        utilities = new_utilities(config, choices, see := Sight(normalizer), torch.Generator())
+        checkpoint.load_module_tensors(utilities, checkpoint.part("utilities", tensors))
+        return cls(utilities, see, config)
+
+
+def new_utilities(
+    config: ValueConfig, choices: Choices, see: Sight, generator: torch.Generator
+) -> nn.ModuleDict:
+    """A `Utility` for each agent."""
+    return nn.ModuleDict(
+        {
+            agent: Utility(
+                see.parts[agent].stop - see.parts[agent].start,
+                choices.counts(agent),
+                config.hidden_sizes,
+                generator,
+            )
+            for agent in AGENTS
+        }
+    )
+
+
+def new_learner(
+    learner_class: type[ValueLearner], config: ValueConfig, seed: int, env: TeamVectorEnv
+) -> ValueLearner:
+    """A learner as training with that seed begins; resets `env`."""
+    see = take_sight(env, config.normalization_steps, seed)
+    choices = Choices.of(config.env_id, config.env, config.levels)
+    return learner_class(config, seed, choices, see, env.state().shape[-1])
+
+
+def train_values(
+    team_class: type[ValueTeam],
+    name: str,
+    config: ValueConfig,
+    *,
+    seed: int,
+    run_dir: Path,
+    resume: bool,
+    progress: bool,
+) -> Path:
+    """Train one team and return the path of its policy file; see `agent_zoo.learning.trainer.TrainFunction`.
+
+    Raises:
+        FloatingPointError: training diverged; the message names the step and the last good checkpoint.
+    """
+    seed = check_training_seed(seed)
+    torch.set_num_threads(config.num_threads)
+    env = make_env(config)
+    learner = new_learner(team_class.learner_class, config, seed, env)
+    collector = Collector(env, learner)
+    first, _ = env.reset(seed=seed)
+    run = RunDirectory(
+        run_dir,
+        config,
+        learner=name,
+        seed=seed,
+        num_episodes=config.num_episodes,
+        checkpoint_seconds=config.checkpoint_seconds,
+        resume=resume,
+    )
+    step, episodes = run.step, run.episodes
+    if run.restored:
+        learner.load_tensors(checkpoint.part("learner", run.restored))
+        first = env.load_state(checkpoint.part("env", run.restored))
+    collector.begin(first)
+
+    def learn_round() -> float:
+        """Steps of every lane for as long as random choices are held; returns the last loss."""
+        nonlocal step
+        loss = torch.tensor(math.nan)
+        for _ in range(config.noise_steps):
+            info = collector.step(step // config.num_envs, episodes.count)
+            step += config.num_envs
+            episodes.record(info, step)
+            if len(learner.replay) >= config.warmup:
+                for _ in range(config.updates):
+                    loss = learner.update()
+        return loss.item()
+
+    with run, EpisodeProgress(f"{name} {seed}", config.num_episodes, episodes.count, progress) as bar:
+        while not episodes.full:
+            learner.set_progress(episodes.count / config.num_episodes)
+            try:
+                loss = learn_round()
+            except FloatingPointError as error:
+                last_good = run.last_checkpoint or "none was written yet"
+                raise FloatingPointError(f"step {step}: {error}; last good checkpoint: {last_good}") from None
+            run.log(step, {"loss": loss, "recent_return": episodes.recent_return})
+            bar.update(episodes.count, episodes.recent_return)
+            if run.checkpoint_due():
+                saved = checkpoint.prefixed("learner", learner.tensors())
+                run.save_checkpoint(step, saved | checkpoint.prefixed("env", env.save_state()))
+        saved = checkpoint.prefixed("learner", learner.tensors())
+        run.save_checkpoint(step, saved | checkpoint.prefixed("env", env.save_state()))
+        policy_path = run.path / "policy.safetensors"
+        team_class.of(learner).save(policy_path)
+        run.finish(step)
+    env.close()
+    return policy_path
