@@ -66,9 +66,9 @@ class Learner(ValueLearner):
 
     config: Config
 
-    def add_networks(self, state_size: int) -> None:
+    def further_networks(self, state_size: int) -> dict[str, nn.Module]:
         config = self.config
-        self.networks["mixer"] = Mixer(state_size, config.mixing_size, config.hidden_sizes, self.generator)
+        return {"mixer": Mixer(state_size, config.mixing_size, config.hidden_sizes, self.generator)}
 
     def errors(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Differences (batch,) between the team's values and their targets."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,7 @@ class ValueConfig:
         check(self.warmup <= self.capacity, "warmup", self.warmup, expectation)
 
 
-class ValueLearner:
+class ValueLearner(ABC):
     """Utilities of the four agents, their targets, the replay and the generator of all randomness.
 
     Subclasses say what the loss is, and may have further networks beside the utilities.
@@ -129,7 +130,7 @@ class ValueLearner:
         self.see = see or Sight(Normalizer(JOINT_OBSERVATION_SIZE))
         self.slices = choices.slices
         self.networks = new_utilities(config, choices, self.see, self.generator)
-        self.add_networks(state_size)
+        self.networks.update(self.further_networks(state_size))
         self.targets = copy.deepcopy(self.networks)
         self.optimizer = torch.optim.Adam(self.networks.parameters(), config.learning_rate, fused=True)
         scalar = ((), torch.float32)
@@ -146,9 +147,11 @@ class ValueLearner:
         }
         self.replay = PrioritizedReplay(config.capacity, fields, 0.0, self.generator)
 
-    def add_networks(self, state_size: int) -> None:
-        """Put further networks into `self.networks`."""
+    def further_networks(self, state_size: int) -> dict[str, nn.Module]:
+        """What learns beside the utilities."""
+        return {}
 
+    @abstractmethod
     def errors(self, batch: Mapping[str, Tensor]) -> Tensor:
         """What the loss is of: differences between values and their targets, (batch, ...).
 
@@ -156,7 +159,6 @@ class ValueLearner:
             batch: the replay's fields, `reward` and `discount` of several steps, and `next_observation`,
                 `next_state` and `terminated` of the last of them.
         """
-        raise NotImplementedError
 
     def utilities(self, networks: nn.ModuleDict, observation: Tensor, chosen: Tensor) -> Tensor:
         """Q (batch, agents) of observations as seen and of choices (batch, choices)."""
@@ -254,9 +256,8 @@ class Collector:
         self._at_random = torch.empty(0)
 
     def begin(self, observations: Mapping[str, NDArray[np.float32]]) -> None:
-        """Go on from these observations; random choices are drawn anew."""
+        """Go on from these observations, at a step at which random choices are drawn anew."""
         self.observation = self.learner.see(torch.from_numpy(join_observations(observations)))
-        self._at_random = torch.empty(0)
 
     def step(self, number: int, episodes: int) -> dict[str, Any]:
         """One step of every lane; returns the environment's info.
@@ -266,9 +267,8 @@ class Collector:
             episodes: finished so far.
         """
         learner = self.learner
-        lanes = len(self.observation)
-        if number % learner.config.noise_steps == 0 or not len(self._at_random):
-            self._at_random = learner.at_random(lanes, episodes)
+        if number % learner.config.noise_steps == 0:
+            self._at_random = learner.at_random(len(self.observation), episodes)
         chosen = torch.where(self._at_random < 0, learner.greedy(self.observation), self._at_random)
         state = torch.from_numpy(self.env.state())
         following, rewards, terminations, truncations, info = self.env.step(
@@ -422,6 +422,10 @@ def train_values(
         first = env.load_state(checkpoint.part("env", run.restored))
     collector.begin(first)
 
+    def save() -> None:
+        learned = checkpoint.prefixed("learner", learner.tensors())
+        run.save_checkpoint(step, learned | checkpoint.prefixed("env", env.save_state()))
+
     def learn_round() -> float:
         """Steps of every lane for as long as random choices are held; returns the last loss."""
         nonlocal step
@@ -446,10 +450,8 @@ def train_values(
             run.log(step, {"loss": loss, "recent_return": episodes.recent_return})
             bar.update(episodes.count, episodes.recent_return)
             if run.checkpoint_due():
-                saved = checkpoint.prefixed("learner", learner.tensors())
-                run.save_checkpoint(step, saved | checkpoint.prefixed("env", env.save_state()))
-        saved = checkpoint.prefixed("learner", learner.tensors())
-        run.save_checkpoint(step, saved | checkpoint.prefixed("env", env.save_state()))
+                save()
+        save()
         policy_path = run.path / "policy.safetensors"
         team_class.of(learner).save(policy_path)
         run.finish(step)

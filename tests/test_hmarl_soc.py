@@ -265,6 +265,7 @@ def test_a_false_escalation_costs_the_triage_and_nobody_else() -> None:
         ("coordinator.interval=0", "coordinator.interval must be an integer of at least 1, got 0"),
         ("replay.alpha=1.5", "replay.alpha must be a number from 0 to 1, got 1.5"),
         ("replay.warmup=1000", "replay.warmup must be at most replay.capacity = 512, got 1000"),
+        ("noise_steps=0", "noise_steps must be an integer of at least 1, got 0"),
         ("noise_steps=5", "coordinator.rollout_steps must be a multiple of noise_steps = 5, got 16"),
         ("coordinator.interval=17", "coordinator.rollout_steps must be at least coordinator.interval = 17"),
         ("hunter.speed=1", r"hunter.speed \(= 1\) is no config key; the keys are hunter.learning_rate"),

@@ -50,7 +50,7 @@ class HunterConfig:
     smallest_std: float
     """Least standard deviation of the actions before the tanh."""
     largest_std: float
-    """And the greatest; it begins at the geometric mean of the two."""
+    """And the greatest; it begins between the two, nearer the least."""
     initial_temperature: float
     """Weight of the entropy at the start; it is learned from there."""
     temperature_learning_rate: float
@@ -213,8 +213,7 @@ class Config:
 
 _COUNTS = {
     *("num_episodes", "num_envs", "num_threads", "interval", "rollout_steps", "epochs", "minibatch_size"),
-    *("epsilon_steps", "capacity", "batch_size", "lookahead", "warmup", "steps", "updates"),
-    *("noise_steps"),
+    *("epsilon_steps", "capacity", "batch_size", "lookahead", "warmup", "steps", "updates", "noise_steps"),
 }
 _POSITIVE = {
     *("learning_rate", "value_learning_rate", "critic_learning_rate", "temperature_learning_rate"),

@@ -34,7 +34,6 @@ class HunterActor(nn.Module):
         self, config: Config, own: Tensor, groups: int, inputs: int, generator: torch.Generator
     ) -> None:
         super().__init__()
-        self.numbers = groups * len(own)
         self.body = SegmentNetwork(
             inputs, own, 0, config.hidden_sizes, 2 * groups, output_gain=0.01, generator=generator
         )
@@ -82,7 +81,7 @@ class Hunter:
         self.max_norm = config.max_gradient_norm
         self.sees = see.parts[HUNTER]
         inputs, hidden = self.sees.stop - self.sees.start, config.hidden_sizes
-        _, groups = num_groups(config.env_id, config.env, HUNTER)
+        groups = num_groups(config.env_id, config.env, HUNTER)
         own = see.places(own_entries(config.env_id, HUNTER)) - self.sees.start
         self.actor = HunterActor(config, own, groups, inputs, generator).to(config.device)
         self.critics = SegmentCritics(inputs, own, groups, hidden, config.action_knots, 2, generator)

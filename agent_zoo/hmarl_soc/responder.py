@@ -62,7 +62,7 @@ class Responder:
         self.config, self.generator = config.responder, generator
         self.max_norm = config.max_gradient_norm
         self.sees = see.parts[RESPONDER]
-        _, groups = num_groups(config.env_id, config.env, RESPONDER)
+        groups = num_groups(config.env_id, config.env, RESPONDER)
         own = see.places(own_entries(config.env_id, RESPONDER))
         inputs = self.sees.stop - self.sees.start
         self.actor = ResponderActor(config, own - self.sees.start, groups, inputs, generator)

@@ -18,8 +18,8 @@ from agent_zoo.learning.networks import hats, mlp
 from soc_env.team import OBSERVATION_SLICES
 
 
-def num_groups(env_id: str, env: dict[str, Any], agent: str) -> tuple[int, int]:
-    """Segments, and numbers of the agent's action that each has; those come first in it, group by group.
+def num_groups(env_id: str, env: dict[str, Any], agent: str) -> int:
+    """How many numbers of the agent's action each segment has; those come first in it, group by group.
 
     Args:
         env_id, env: the scenario, as for its `vector_env`.
@@ -31,7 +31,7 @@ def num_groups(env_id: str, env: dict[str, Any], agent: str) -> tuple[int, int]:
     assert [(part.start, part.stop) for part in groups] == [
         (segments * group, segments * (group + 1)) for group in range(len(groups))
     ]
-    return segments, len(groups)
+    return len(groups)
 
 
 def own_entries(env_id: str, agent: str) -> Tensor:

@@ -63,7 +63,7 @@ class TeamActors(nn.Module):
 
 def _of_segments(config: Config, agent: str) -> tuple[Tensor, int, int]:
     """What an actor that sees all of its agent's entries is made of: see `HunterActor`."""
-    _, groups = num_groups(config.env_id, config.env, agent)
+    groups = num_groups(config.env_id, config.env, agent)
     own = own_entries(config.env_id, agent) - OBSERVATION_SLICES[agent].start
     return own, groups, OBSERVATION_SIZES[agent]
 
