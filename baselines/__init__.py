@@ -27,6 +27,7 @@ REGISTRY: Final = LearnerRegistry(
     Path(__file__).parent,
     {
         "single-drl": ("baselines.single_drl", "SingleDRL"),
+        "mappo": ("baselines.mappo", "MAPPO"),
         "iql": ("baselines.iql", "IQL"),
         "qmix": ("baselines.qmix", "QMIX"),
     },

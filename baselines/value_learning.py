@@ -20,15 +20,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from agent_zoo.learning import checkpoint
+from agent_zoo.learning import checkpoint, loop
 from agent_zoo.learning.config import check, from_mapping, to_mapping
 from agent_zoo.learning.environment import make_env
 from agent_zoo.learning.networks import descend, track
 from agent_zoo.learning.normalizer import Normalizer
 from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
-from agent_zoo.learning.progress import EpisodeProgress
 from agent_zoo.learning.replay import PrioritizedReplay, look_ahead
-from agent_zoo.learning.run_directory import RunDirectory
 from agent_zoo.learning.sight import Sight, take_sight
 from baselines.choices import Choices, Utility
 from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
@@ -282,8 +280,7 @@ class Collector:
         if len(ended):
             own_last = after.clone()
             own_last[torch.from_numpy(ended)] = learner.see(torch.from_numpy(join_observations(last)))
-            # Its last state is gone; the one before stands in where a time limit cut it off.
-            next_state[torch.from_numpy(ended)] = state[torch.from_numpy(ended)]
+            next_state[torch.from_numpy(ended)] = torch.from_numpy(info["final_state"])[ended]
         learner.replay.add(
             observation=self.observation,
             next_observation=own_last,
@@ -386,6 +383,39 @@ def new_learner(
     return learner_class(config, seed, choices, see, env.state().shape[-1])
 
 
+class ValueTraining:
+    """A team and the lanes that it plays in; see `agent_zoo.learning.loop`."""
+
+    def __init__(self, team_class: type[ValueTeam], config: ValueConfig, seed: int) -> None:
+        self.team_class, self.config = team_class, config
+        self.env = make_env(config)
+        self.learner = new_learner(team_class.learner_class, config, seed, self.env)
+        self.collector = Collector(self.env, self.learner)
+        self.collector.begin(self.env.reset(seed=seed)[0])
+
+    def learn_round(self, clock: loop.Clock) -> dict[str, float]:
+        """Steps of every lane for as long as random choices are held, and updates after each."""
+        self.learner.set_progress(clock.progress)
+        loss = torch.tensor(math.nan)
+        for _ in range(self.config.noise_steps):
+            clock.tick(self.collector.step(clock.vector_steps, clock.episodes.count))
+            if len(self.learner.replay) >= self.config.warmup:
+                for _ in range(self.config.updates):
+                    loss = self.learner.update()
+        return {"loss": loss.item()}
+
+    def tensors(self) -> checkpoint.Tensors:
+        learned = checkpoint.prefixed("learner", self.learner.tensors())
+        return learned | checkpoint.prefixed("env", self.env.save_state())
+
+    def load_tensors(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        self.learner.load_tensors(checkpoint.part("learner", tensors))
+        self.collector.begin(self.env.load_state(checkpoint.part("env", tensors)))
+
+    def save_policy(self, path: Path) -> None:
+        self.team_class.of(self.learner).save(path)
+
+
 def train_values(
     team_class: type[ValueTeam],
     name: str,
@@ -396,64 +426,10 @@ def train_values(
     resume: bool,
     progress: bool,
 ) -> Path:
-    """Train one team and return the path of its policy file; see `agent_zoo.learning.trainer.TrainFunction`.
-
-    Raises:
-        FloatingPointError: training diverged; the message names the step and the last good checkpoint.
-    """
+    """Train one team and return the path of its policy file; see `agent_zoo.learning.loop.run`."""
     seed = check_training_seed(seed)
     torch.set_num_threads(config.num_threads)
-    env = make_env(config)
-    learner = new_learner(team_class.learner_class, config, seed, env)
-    collector = Collector(env, learner)
-    first, _ = env.reset(seed=seed)
-    run = RunDirectory(
-        run_dir,
-        config,
-        learner=name,
-        seed=seed,
-        num_episodes=config.num_episodes,
-        checkpoint_seconds=config.checkpoint_seconds,
-        resume=resume,
-    )
-    step, episodes = run.step, run.episodes
-    if run.restored:
-        learner.load_tensors(checkpoint.part("learner", run.restored))
-        first = env.load_state(checkpoint.part("env", run.restored))
-    collector.begin(first)
-
-    def save() -> None:
-        learned = checkpoint.prefixed("learner", learner.tensors())
-        run.save_checkpoint(step, learned | checkpoint.prefixed("env", env.save_state()))
-
-    def learn_round() -> float:
-        """Steps of every lane for as long as random choices are held; returns the last loss."""
-        nonlocal step
-        loss = torch.tensor(math.nan)
-        for _ in range(config.noise_steps):
-            info = collector.step(step // config.num_envs, episodes.count)
-            step += config.num_envs
-            episodes.record(info, step)
-            if len(learner.replay) >= config.warmup:
-                for _ in range(config.updates):
-                    loss = learner.update()
-        return loss.item()
-
-    with run, EpisodeProgress(f"{name} {seed}", config.num_episodes, episodes.count, progress) as bar:
-        while not episodes.full:
-            learner.set_progress(episodes.count / config.num_episodes)
-            try:
-                loss = learn_round()
-            except FloatingPointError as error:
-                last_good = run.last_checkpoint or "none was written yet"
-                raise FloatingPointError(f"step {step}: {error}; last good checkpoint: {last_good}") from None
-            run.log(step, {"loss": loss, "recent_return": episodes.recent_return})
-            bar.update(episodes.count, episodes.recent_return)
-            if run.checkpoint_due():
-                save()
-        save()
-        policy_path = run.path / "policy.safetensors"
-        team_class.of(learner).save(policy_path)
-        run.finish(step)
-    env.close()
-    return policy_path
+    training = ValueTraining(team_class, config, seed)
+    path = loop.run(name, config, training, seed=seed, run_dir=run_dir, resume=resume, progress=progress)
+    training.env.close()
+    return path

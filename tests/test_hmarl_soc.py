@@ -235,7 +235,7 @@ def test_training_that_diverges_names_step_agent_and_checkpoint(
         if rounds == 3:
             spoil(learner)  # type: ignore[operator]  # a function
 
-    with pytest.raises(FloatingPointError, match=rf"step \d+, {agent}: .*last good checkpoint: .*step-\d+"):
+    with pytest.raises(FloatingPointError, match=rf"step \d+: {agent}: .*last good checkpoint: .*step-\d+"):
         train(tmp_path / "run", on_round=on_round)
 
 

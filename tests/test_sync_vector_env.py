@@ -36,8 +36,13 @@ class WholeTeam(gymnasium.Env):
     def state(self) -> np.ndarray:
         return self.env.state()
 
+    def last_state(self) -> np.ndarray:
+        """What `state()` was after the last step, before any reset."""
+        return self.stepped_to
+
     def step(self, actions: Any) -> Any:
         observations, rewards, terminated, truncated, infos = self.env.step(actions)
+        self.stepped_to = self.env.state()
         return observations, rewards[TRIAGE], terminated[TRIAGE], truncated[TRIAGE], infos[TRIAGE]
 
 
@@ -61,10 +66,17 @@ class Twins:
     def step(self) -> None:
         actions = self.theirs.action_space.sample()
         ours, theirs = self.ours.step(actions), self.theirs.step(actions)
+        self.compare_final_states(ours[4])
         assert_same(ours, theirs, "step")
         self.compare_states()
         self.over = theirs[2] | theirs[3]
         self.episodes += self.over.sum()
+
+    def compare_final_states(self, info: dict[str, Any]) -> None:
+        """Takes them out of `info`: Gymnasium's environments have no state."""
+        if "final_obs" in info:
+            ended, states = info.pop("_final_state"), info.pop("final_state")
+            assert_same(states[ended], np.stack(self.theirs.call("last_state"))[ended], "final_state")
 
     def compare_states(self) -> None:
         assert_same(self.ours.state(), np.stack(self.theirs.call("state")), "state")

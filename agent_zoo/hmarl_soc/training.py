@@ -14,12 +14,10 @@ from torch import Tensor
 
 from agent_zoo.hmarl_soc.config import Config
 from agent_zoo.hmarl_soc.coordinator import Decisions
-from agent_zoo.hmarl_soc.learner import LearnerError, TeamLearner
+from agent_zoo.hmarl_soc.learner import TeamLearner
 from agent_zoo.hmarl_soc.team import HMARLSOC
-from agent_zoo.learning import checkpoint
+from agent_zoo.learning import checkpoint, loop
 from agent_zoo.learning.environment import make_env
-from agent_zoo.learning.progress import EpisodeProgress
-from agent_zoo.learning.run_directory import RunDirectory
 from agent_zoo.learning.sight import take_sight
 from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
 from soc_env.seeds import check_training_seed
@@ -144,6 +142,41 @@ class Collector:
             self.decisions.open[name] = torch.from_numpy(array.copy()).to(self.config.device)
 
 
+class TeamTraining:
+    """A team and the lanes that it plays in; see `agent_zoo.learning.loop`."""
+
+    def __init__(self, config: Config, seed: int) -> None:
+        self.config = config
+        self.env = make_env(config)
+        self.learner = TeamLearner(config, seed, take_sight(self.env, config.normalization_steps, seed))
+        self.collector = Collector(self.env, self.learner, config)
+        self.collector.begin(self.env.reset(seed=seed)[0])
+
+    def learn_round(self, clock: loop.Clock) -> dict[str, float]:
+        """One rollout of the coordinator, tier 2 learning in between; returns each learner's last values."""
+        config, learner = self.config, self.learner
+        learner.set_progress(clock.progress)
+        watched: dict[str, Tensor] = {}
+        for rollout_step in range(1, config.coordinator.rollout_steps + 1):
+            clock.tick(self.collector.step(clock.step))
+            if rollout_step % config.replay.steps == 0 and len(learner.replay) >= config.replay.warmup:
+                for _ in range(config.replay.updates):
+                    watched = learner.update_tier_2(clock.progress)
+        watched |= learner.update_coordinator(self.collector.decisions.completed)
+        return {name: value.item() for name, value in watched.items()}
+
+    def tensors(self) -> checkpoint.Tensors:
+        learned = checkpoint.prefixed("learner", self.learner.tensors())
+        return learned | checkpoint.prefixed("collector", self.collector.tensors())
+
+    def load_tensors(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        self.learner.load_tensors(checkpoint.part("learner", tensors))
+        self.collector.load_tensors(checkpoint.part("collector", tensors))
+
+    def save_policy(self, path: Path) -> None:
+        HMARLSOC.of(self.learner).save(path)
+
+
 def train(
     config: Config,
     *,
@@ -153,75 +186,26 @@ def train(
     progress: bool = True,
     on_round: Callable[[TeamLearner, int], None] | None = None,
 ) -> Path:
-    """Train one team and return the path of its policy file.
+    """Train one team and return the path of its policy file; see `agent_zoo.learning.loop.run`.
 
     Args:
         config: see `Config`.
         seed: a training seed (soc_env.seeds); it fixes the result.
-        run_dir: where the run's files go, see agent_zoo.learning.run_directory.
-        resume: go on from the latest checkpoint there, with the same result as if never interrupted.
-        progress: show a progress bar.
+        run_dir, resume, progress: see there.
         on_round: called with the learner and the environment steps so far after every update of tier 1.
-
-    Raises:
-        FloatingPointError: training diverged; the message names the step, the agent and the last good
-            checkpoint.
     """
     seed = check_training_seed(seed)
     torch.set_num_threads(config.num_threads)
-    env = make_env(config)
-    learner = TeamLearner(config, seed, take_sight(env, config.normalization_steps, seed))
-    collector = Collector(env, learner, config)
-    collector.begin(env.reset(seed=seed)[0])
-    run = RunDirectory(
-        run_dir,
+    training = TeamTraining(config, seed)
+    path = loop.run(
+        "hmarl-soc",
         config,
-        learner="hmarl-soc",
+        training,
         seed=seed,
-        num_episodes=config.num_episodes,
-        checkpoint_seconds=config.checkpoint_seconds,
+        run_dir=run_dir,
         resume=resume,
+        progress=progress,
+        on_round=on_round and (lambda clock: on_round(training.learner, clock.step)),
     )
-    step, episodes = run.step, run.episodes
-    if run.restored:
-        learner.load_tensors(checkpoint.part("learner", run.restored))
-        collector.load_tensors(checkpoint.part("collector", run.restored))
-
-    def save() -> None:
-        learned = checkpoint.prefixed("learner", learner.tensors())
-        run.save_checkpoint(step, learned | checkpoint.prefixed("collector", collector.tensors()))
-
-    def learn_round() -> dict[str, Tensor]:
-        """One rollout of the coordinator; returns the last watched values of each learner."""
-        nonlocal step
-        watched: dict[str, Tensor] = {}
-        for rollout_step in range(1, config.coordinator.rollout_steps + 1):
-            info = collector.step(step)
-            step += config.num_envs
-            episodes.record(info, step)
-            if rollout_step % config.replay.steps == 0 and len(learner.replay) >= config.replay.warmup:
-                for _ in range(config.replay.updates):
-                    watched = learner.update_tier_2(min(1.0, episodes.count / config.num_episodes))
-        return watched | learner.update_coordinator(collector.decisions.completed)
-
-    with run, EpisodeProgress(f"hmarl-soc {seed}", config.num_episodes, episodes.count, progress) as bar:
-        while not episodes.full:
-            learner.set_progress(episodes.count / config.num_episodes)
-            try:
-                watched = learn_round()
-            except LearnerError as error:
-                last_good = run.last_checkpoint or "none was written yet"
-                raise FloatingPointError(f"step {step}, {error}; last good checkpoint: {last_good}") from None
-            scalars = {name: value.item() for name, value in watched.items()}
-            run.log(step, scalars | {"recent_return": episodes.recent_return})
-            bar.update(episodes.count, episodes.recent_return)
-            if on_round:
-                on_round(learner, step)
-            if run.checkpoint_due():
-                save()
-        save()
-        policy_path = run.path / "policy.safetensors"
-        HMARLSOC.of(learner).save(policy_path)
-        run.finish(step)
-    env.close()
-    return policy_path
+    training.env.close()
+    return path

@@ -4,7 +4,7 @@
     run.json            learner, seed, versions
     episodes.csv        one row for each finished episode
     tensorboard/        events
-    checkpoints/        the last two, see checkpoint.py
+    checkpoints/        the last two, see checkpoint.py; gone once the run is complete
     policy.safetensors  the trained team, once the run is complete
     metrics.json        its summary, once the run is complete
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import time
 from collections.abc import Mapping
 from importlib import metadata
@@ -107,22 +108,16 @@ class RunDirectory:
         return self._earlier_seconds + time.monotonic() - self._started
 
     def _open_config(self, config: Any, resume: bool) -> None:
-        config_path, run_path = self.path / "config.yaml", self.path / "run.json"
+        run_path = self.path / "run.json"
         if run_path.exists():
             if not resume:
                 raise FileExistsError(
                     f"run_dir must be a new directory unless a run is resumed, got {self.path}, with a run"
                 )
-            about = json.loads(run_path.read_text())
-            before = {key: about[key] for key in self._identity} | flattened(read_yaml(config_path))
-            wanted = self._identity | flattened(to_mapping(config))
-            for key in before | wanted:
-                if before.get(key) != wanted.get(key):
-                    expected = f"{key} must be {before.get(key)!r}, as in the run to resume in {self.path}"
-                    raise ConfigError(f"{expected}, got {wanted.get(key)!r}")
+            _check_same(self.path, config, self._identity)
             return
         self.path.mkdir(parents=True, exist_ok=True)
-        write_atomically(config_path, to_yaml(config).encode())
+        write_atomically(self.path / "config.yaml", to_yaml(config).encode())
         write_json_atomically(run_path, {**self._identity, "versions": _versions()})
 
     def log(self, step: int, scalars: Mapping[str, float]) -> None:
@@ -142,7 +137,10 @@ class RunDirectory:
         self._clock.took(time.monotonic() - begin)
 
     def finish(self, step: int) -> None:
-        """Write `metrics.json`: the paper's training-time protocol, and how long it took."""
+        """Write `metrics.json`: the paper's training-time protocol, and how long it took.
+
+        With it the run is complete, so its checkpoints go: what a replay holds takes hundreds of megabytes.
+        """
         self.episodes.sync()
         summary = {
             **self._identity,
@@ -152,6 +150,7 @@ class RunDirectory:
             "last_2000_episodes": summarize_episodes(self.path / "episodes.csv"),
         }
         write_json_atomically(self.path / "metrics.json", summary)
+        shutil.rmtree(self._checkpoints, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
@@ -159,6 +158,28 @@ class RunDirectory:
     def __exit__(self, *error: object) -> None:
         self.episodes.close()
         self._tensorboard.close()
+
+
+def completed(path: Path, config: Any, *, learner: str, seed: int) -> bool:
+    """Whether the run in this directory, if there is one, is complete.
+
+    Raises:
+        ConfigError: it is, but of another learner, seed or config.
+    """
+    if not (Path(path) / "metrics.json").exists():
+        return False
+    _check_same(Path(path), config, {"learner": learner, "seed": seed})
+    return True
+
+
+def _check_same(path: Path, config: Any, identity: Mapping[str, Any]) -> None:
+    about = json.loads((path / "run.json").read_text())
+    before = {key: about[key] for key in identity} | flattened(read_yaml(path / "config.yaml"))
+    wanted = dict(identity) | flattened(to_mapping(config))
+    for key in before | wanted:
+        if before.get(key) != wanted.get(key):
+            expected = f"{key} must be {before.get(key)!r}, as in the run to resume in {path}"
+            raise ConfigError(f"{expected}, got {wanted.get(key)!r}")
 
 
 def _versions() -> dict[str, str]:

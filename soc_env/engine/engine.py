@@ -118,11 +118,11 @@ class Engine:
         np.logical_or(self.terminated, self.truncated, out=self.over)
         return observations
 
-    def state(self) -> NDArray[np.float32]:
-        """The truth of every lane, float32 (num_envs, state size)."""
+    def state(self, mask: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+        """The truth of every lane, or of those in `mask` and 0 elsewhere, float32 (num_envs, state size)."""
         (size,) = self.scenario.state_space.shape
-        state = np.empty((self.num_envs, size), np.float32)
-        self._run(self.scenario.kernels.write_state, self._everyone, state)
+        state = np.zeros((self.num_envs, size), np.float32)
+        self._run(self.scenario.kernels.write_state, self._everyone if mask is None else mask, state)
         return state
 
     def metrics(self, mask: NDArray[np.bool_]) -> dict[str, np.ndarray]:

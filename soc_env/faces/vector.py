@@ -38,7 +38,8 @@ class TeamVectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
     in that list means no new seed. `options["reset_mask"]` resets some lanes only.
 
     At the end of an episode the info has Gymnasium's structure: in same-step mode
-    `info["final_info"]["episode_metrics"][name]` (num_envs,) beside `info["final_obs"]`, in the
+    `info["final_info"]["episode_metrics"][name]` (num_envs,) beside `info["final_obs"]` and
+    `info["final_state"]` (num_envs, state size), what `state()` was before lanes began anew, in the
     others `info["episode_metrics"][name]`, each key with its `_key` mask of the lanes it speaks of.
 
     Args:
@@ -136,7 +137,8 @@ class TeamVectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
             metrics = self._masked({"episode_metrics": self._metrics(ended)}, ended)
             if self.autoreset_mode is AutoresetMode.SAME_STEP:
                 final = self._final_observations(observations, ended)
-                info = self._masked({"final_obs": final, "final_info": metrics}, ended)
+                last = {"final_obs": final, "final_info": metrics, "final_state": engine.state(ended)}
+                info = self._masked(last, ended)
                 engine.reset(ended, observations)
             else:
                 info = metrics

@@ -1,0 +1,132 @@
+"""The training loop of every learner: rounds until enough episodes are done, logged and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from numpy.typing import NDArray
+
+from agent_zoo.learning.checkpoint import Tensors
+from agent_zoo.learning.episode_log import EpisodeLog
+from agent_zoo.learning.progress import EpisodeProgress
+from agent_zoo.learning.run_directory import RunDirectory, completed
+
+POLICY_FILE: Final = "policy.safetensors"
+"""The trained team, in its run's directory."""
+
+
+@dataclass
+class Clock:
+    """How far a training is.
+
+    Attributes:
+        step: environment steps so far, of all lanes together.
+        episodes: those that have ended.
+        num_envs: lanes.
+    """
+
+    step: int
+    episodes: EpisodeLog
+    num_envs: int
+
+    def tick(self, info: Mapping[str, Any]) -> None:
+        """Count one step of all lanes, whose info this is."""
+        self.step += self.num_envs
+        self.episodes.record(info, self.step)
+
+    @property
+    def vector_steps(self) -> int:
+        """Steps of each lane so far."""
+        return self.step // self.num_envs
+
+    @property
+    def progress(self) -> float:
+        """Part of the training's episodes that are done, in [0, 1]."""
+        return min(1.0, self.episodes.count / self.episodes.limit)
+
+
+class Training(Protocol):
+    """A learner with what it learns from; all that `run` needs of it."""
+
+    def learn_round(self, clock: Clock) -> Mapping[str, float]:
+        """Play some steps, each of which ticks the clock, and learn; returns what is to be watched.
+
+        Raises:
+            FloatingPointError: training diverged; all parameters are still finite.
+        """
+        ...
+
+    def tensors(self) -> Tensors:
+        """Everything that later rounds depend on."""
+        ...
+
+    def load_tensors(self, tensors: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from `tensors()`."""
+        ...
+
+    def save_policy(self, path: Path) -> None:
+        """Write the team as it is now."""
+        ...
+
+
+def run(
+    name: str,
+    config: Any,
+    training: Training,
+    *,
+    seed: int,
+    run_dir: Path,
+    resume: bool,
+    progress: bool,
+    on_round: Callable[[Clock], None] | None = None,
+) -> Path:
+    """Train to the end and return the path of the policy file.
+
+    Args:
+        name: of the learner, for instance "single-drl".
+        config: the learner's config; `num_envs`, `num_episodes` and `checkpoint_seconds` are read here.
+        training: as it begins.
+        seed: the training seed, which the run remembers.
+        run_dir: where the run's files go, see `run_directory`.
+        resume: go on from the latest checkpoint there, with the same result as if never interrupted.
+        progress: show a progress bar.
+        on_round: called after every round.
+
+    Raises:
+        FloatingPointError: training diverged; the message names the step and the last good checkpoint.
+    """
+    if resume and completed(run_dir, config, learner=name, seed=seed):
+        return Path(run_dir) / POLICY_FILE
+    files = RunDirectory(
+        run_dir,
+        config,
+        learner=name,
+        seed=seed,
+        num_episodes=config.num_episodes,
+        checkpoint_seconds=config.checkpoint_seconds,
+        resume=resume,
+    )
+    clock = Clock(files.step, files.episodes, config.num_envs)
+    if files.restored:
+        training.load_tensors(files.restored)
+    with files, EpisodeProgress(f"{name} {seed}", config.num_episodes, clock.episodes.count, progress) as bar:
+        while not clock.episodes.full:
+            try:
+                watched = training.learn_round(clock)
+            except FloatingPointError as error:
+                last_good = files.last_checkpoint or "none was written yet"
+                message = f"step {clock.step}: {error}; last good checkpoint: {last_good}"
+                raise FloatingPointError(message) from None
+            recent = clock.episodes.recent_return
+            files.log(clock.step, {**watched, "recent_return": recent})
+            bar.update(clock.episodes.count, recent)
+            if on_round:
+                on_round(clock)
+            if files.checkpoint_due():
+                files.save_checkpoint(clock.step, training.tensors())
+        training.save_policy(files.path / POLICY_FILE)
+        files.finish(clock.step)
+    return files.path / POLICY_FILE
