@@ -108,6 +108,62 @@ def test_a_directive_is_held_for_k_steps_and_decided_anew_with_each_episode() ->
         np.testing.assert_array_equal(some.act(seen, starts)[COORDINATOR], held)
 
 
+def test_directives_that_are_not_learned_are_drawn_evenly_and_held() -> None:
+    lanes, interval = 800, config().coordinator.interval
+    some = HMARLSOC(team().actors, config("coordinator.learns=false"))
+    rounds = []
+    for _ in range(2):
+        some.reset(lanes, seed=3)
+        rounds.append([some.act(observations(lanes, step))[COORDINATOR] for step in range(interval + 1)])
+    np.testing.assert_array_equal(rounds[0], rounds[1])  # the seed decides
+    first, *held, last = rounds[0]
+    assert all((each == first).all() for each in held)
+    drawn, counts = np.unique(np.concatenate([first, last]), axis=0, return_counts=True)
+    assert len(drawn) == 8
+    assert counts.min() > 150  # 200 on average, with a deviation of 13
+    assert (first != last).any()
+
+
+def test_a_team_without_tier_1_or_without_shared_draws_learns_all_the_same(tmp_path: Path) -> None:
+    """Each ablation changes its own part alone: what it leaves out stays as it began, or draws on its own."""
+    begun = {
+        name: tensor.clone() for name, tensor in HMARLSOC.untrained(config(), 3).actors.named_parameters()
+    }
+
+    def moved(*overrides: str) -> dict[str, bool]:
+        policy = training.train(
+            config(*overrides), seed=3, run_dir=tmp_path / "-".join(overrides), progress=False
+        )
+        trained = HMARLSOC.load(policy).actors.named_parameters()
+        agents: dict[str, bool] = {}
+        for name, tensor in trained:
+            agent = name.partition(".")[0]
+            agents[agent] = agents.get(agent, False) or not torch.equal(tensor, begun[name])
+        return agents
+
+    everyone = {"coordinator": True, "triage": True, "hunter": True, "responder": True}
+    assert moved("coordinator.learns=false") == everyone | {"coordinator": False}
+    assert moved("replay.shared=false") == everyone
+
+
+def test_learners_with_replays_of_their_own_draw_different_transitions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for shared, expected in (("true", 1), ("false", 3)):
+        settings = config("replay.start=0", f"replay.shared={shared}")
+        learner, env = TeamLearner(settings, 3), make_env(settings)
+        collector = training.Collector(env, learner, settings)
+        collector.begin(env.reset(seed=3)[0])
+        for step in range(20):
+            collector.step(step * settings.num_envs)
+        drawn = []
+        sample = learner.replay.sample
+        with monkeypatch.context() as patch:
+            patch.setattr(learner.replay, "sample", lambda *a: drawn.append(sample(*a)) or drawn[-1])  # noqa: B023
+            learner.update_tier_2(0.0)
+        assert len({tuple(batch.entries) for batch in drawn}) == len(drawn) == expected
+
+
 def test_a_saved_team_loads_as_an_equal_one(tmp_path: Path) -> None:
     some, seen = team(), observations(20)
     some.save(tmp_path / "team.safetensors")

@@ -13,6 +13,8 @@ from agent_zoo.learning.config import check, flattened, to_mapping
 class CoordinatorConfig:
     """Tier 1: PPO over decisions that last `interval` steps."""
 
+    learns: bool
+    """False: directives are drawn evenly, in training and in play (the ablation without tier 1)."""
     interval: int
     """K: steps for which a directive is held."""
     learning_rate: float
@@ -109,6 +111,10 @@ class ResponderConfig:
 class ReplayConfig:
     """Tier 3: the experience of the three learners of tier 2."""
 
+    shared: bool
+    """Whether the three learners learn from the same draws, whose priorities are their mean errors. False:
+    each draws on its own, evenly, as from a replay of its own, which would hold the same transitions (an
+    ablation)."""
     capacity: int
     """Joint transitions kept."""
     batch_size: int

@@ -138,11 +138,16 @@ class Coordinator:
     @torch.no_grad()
     def draw(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         """Choices, int64 (n,), and their log-probabilities (n,) for observations (n, inputs)."""
-        log_probs = self.actor(observation).log_softmax(-1)
+        logits = self.actor(observation)
+        log_probs = (logits if self.config.learns else torch.zeros_like(logits)).log_softmax(-1)
         # Gumbel's trick rather than torch.multinomial: its draws come from our generator on any device.
         uniform = torch.rand(log_probs.shape, generator=self.generator).to(log_probs.device)
         choice = (log_probs - (-uniform.clamp_min(1e-12).log()).log()).argmax(-1)
         return choice, log_probs.gather(-1, choice[:, None]).squeeze(-1)
+
+    def choices(self, observation: Tensor) -> Tensor:
+        """What it is expected to choose, int64 (n,): the likeliest, or any where it does not learn."""
+        return self.actor.greedy(observation) if self.config.learns else self.draw(observation)[0]
 
     def update(self, completed: Rollout) -> dict[str, Tensor]:
         """Learn from the decisions that a rollout has completed; returns what is to be watched.
@@ -150,6 +155,8 @@ class Coordinator:
         Raises:
             FloatingPointError: a loss or gradient is not finite; the parameters still are.
         """
+        if not self.config.learns:
+            return {}
         with torch.no_grad():
             values = self.critic(completed["observation"]).squeeze(-1)
             next_values = self.critic(completed["next_observation"]).squeeze(-1)

@@ -102,29 +102,37 @@ class TeamLearner:
         """
         config = self.config.replay
         beta = config.beta + (config.final_beta - config.beta) * progress
-        drawn = self.replay.sample(config.batch_size, beta)
-        batch = drawn._replace(fields=drawn.fields | self.look_ahead(drawn.entries))
         learn_actions = self.updates >= config.value_updates
         learn_actors = self.updates >= config.critic_updates
         self.updates += 1
+        if config.shared:
+            batches = dict.fromkeys((HUNTER, TRIAGE, RESPONDER), self._draw(beta))
+        else:
+            batches = {agent: self._draw(beta) for agent in (HUNTER, TRIAGE, RESPONDER)}
+        next_controls, next_verdict = self.next_actions(batches[RESPONDER])
         watched: dict[str, Tensor] = {}
         errors = torch.zeros(config.batch_size, device=self.config.device)
-        next_controls, next_verdict = self.next_actions(batch)
         for agent, update in (
-            (HUNTER, lambda: self.hunter.update(batch, learn_actions, learn_actors)),
-            (TRIAGE, lambda: self.triage.update(batch)),
+            (HUNTER, lambda: self.hunter.update(batches[HUNTER], learn_actions, learn_actors)),
+            (TRIAGE, lambda: self.triage.update(batches[TRIAGE])),
             (
                 RESPONDER,
                 lambda: self.responder.update(
-                    batch, next_controls, next_verdict, learn_actions, learn_actors
+                    batches[RESPONDER], next_controls, next_verdict, learn_actions, learn_actors
                 ),
             ),
         ):
             own_errors, own = self._attempt(agent, update)
             errors += own_errors / 3
             watched |= {f"{agent}/{name}": value for name, value in own.items()}
-        self.replay.update_priorities(drawn.entries, errors)
+        if config.shared:
+            self.replay.update_priorities(batches[HUNTER].entries, errors)
         return watched
+
+    def _draw(self, beta: float) -> Batch:
+        """Transitions with what follows them."""
+        drawn = self.replay.sample(self.config.replay.batch_size, beta)
+        return drawn._replace(fields=drawn.fields | self.look_ahead(drawn.entries))
 
     def look_ahead(self, entries: NDArray[np.int64]) -> dict[str, Tensor]:
         """What follows transitions within `lookahead` steps, fewer where an episode ends or none is newer.
@@ -159,7 +167,7 @@ class TeamLearner:
         following = batch.fields["next_observation"]
         sees = {agent: following[:, part] for agent, part in self.sees.items()}
         held = batch.fields["last_controls"][:, : self.directives.shape[-1]]
-        chosen = self.directives[self.coordinator.actor.greedy(sees[COORDINATOR])]
+        chosen = self.directives[self.coordinator.choices(sees[COORDINATOR])]
         directive = torch.where(batch.fields["decision_over"][:, None], chosen, held)
         hunting = self.hunter.target_actor.greedy(sees[HUNTER])
         responding = self.responder.target_actor(sees[RESPONDER])

@@ -103,7 +103,8 @@ class HMARLSOC:
         return cls.of(learner)
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
-        """Forget all directives; the team draws nothing."""
+        """Forget all directives; `seed` is that of the directives where tier 1 does not learn."""
+        self._generator = np.random.default_rng(seed)
         self._directive = np.zeros((num_envs, self._directives.shape[-1]), np.float32)
         self._age = np.full(num_envs, self.config.coordinator.interval)
 
@@ -116,7 +117,8 @@ class HMARLSOC:
             self._age[episode_starts] = self.config.coordinator.interval
         choice, verdict, hunting, responding = self.actors(torch.from_numpy(join_observations(observations)))
         due = self._age >= self.config.coordinator.interval
-        self._directive[due] = self._directives[choice.numpy()[due]]
+        chosen = choice.numpy() if self.config.coordinator.learns else self._drawn()
+        self._directive[due] = self._directives[chosen[due]]
         self._age = np.where(due, 0, self._age) + 1
         return {
             COORDINATOR: self._directive.copy(),
@@ -124,6 +126,9 @@ class HMARLSOC:
             TRIAGE: verdict.numpy(),
             RESPONDER: responding.numpy(),
         }
+
+    def _drawn(self) -> NDArray[np.int64]:
+        return self._generator.integers(len(self._directives), size=len(self._age))
 
     def save(self, path: str | Path) -> None:
         """Write a safetensors file whose metadata names class, config, env_id and version."""
