@@ -14,6 +14,7 @@ COMMANDS: Final = {
     "evaluate": "evaluation.commands.evaluate:Evaluate",
     "train": "evaluation.commands.train:Train",
     "sweep": "evaluation.commands.sweep:Sweep",
+    "publish": "evaluation.commands.publish:Publish",
     "explain": "evaluation.commands.explain:Explain",
 }
 """Subcommand: its dataclass, whose fields are the arguments and whose `run` does the work."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -142,7 +142,7 @@ class HMARLSOC:
         tensors, about = load_policy_file(Path(path), cls.class_name)
         config: Config = from_mapping(Config, about["config"])
         actors = TeamActors(config)
-        checkpoint.load_module_tensors(actors, _as_float32(tensors))
+        checkpoint.load_module_tensors(actors, tensors)
         return cls(actors, config)
 
 
@@ -159,11 +159,3 @@ def _widened(learner: TeamLearner, agent: str, actor: nn.Module) -> dict[str, Te
         parameters["body.own_weight"] = narrow.new_zeros(len(seen), narrow.shape[-1])
         parameters["body.own_weight"][seen] = narrow
     return parameters
-
-
-def _as_float32(tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """16-bit weights widened."""
-    return {
-        name: array.astype(np.float32) if array.dtype == np.float16 else array
-        for name, array in tensors.items()
-    }

@@ -41,17 +41,36 @@ def save_policy_file(
 
 
 def load_policy_file(path: Path, class_name: str) -> tuple[Tensors, dict[str, Any]]:
-    """Tensors and metadata {class, config, env_id, version}, config decoded.
+    """Tensors, 16-bit ones widened, and metadata {class, config, env_id, version}, config decoded.
 
     Raises:
         ValueError: the file holds a policy of another class.
     """
     with safetensors.safe_open(path, framework="np") as file:
         about = dict(file.metadata() or {})
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    tensors = {
+        name: array.astype(np.float32) if array.dtype == np.float16 else array
+        for name, array in stored.items()
+    }
     if about.get("class") != class_name:
         raise ValueError(f"path must hold a policy of {class_name}, got {path} of {about.get('class')}")
     return tensors, {**about, "config": json.loads(about["config"])}
+
+
+def halve_policy_file(source: Path, path: Path) -> None:
+    """Write the policy of one file into another with its matrices as 16-bit floats, in half the space.
+
+    Vectors stay as they are: they are small, and variances among them need the range of 32 bits.
+    """
+    with safetensors.safe_open(source, framework="np") as file:
+        about = dict(file.metadata() or {})
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    halved = {
+        name: array.astype(np.float16) if array.ndim > 1 and array.dtype == np.float32 else array
+        for name, array in tensors.items()
+    }
+    write_atomically(Path(path), _with_sorted_metadata(safetensors.numpy.save(halved, about)))
 
 
 def _with_sorted_metadata(content: bytes) -> bytes:
