@@ -18,10 +18,12 @@ SMALL = ("hidden_sizes=[16]", "normalization_steps=0", "env.hosts_per_segment=10
 QUICK = ExplainerConfig(token_size=16, updates=150, observations=32, removals=4, learning_rate=1e-2)
 DECISIVE = {
     COORDINATOR: ("time", "queue"),
-    HUNTER: ("Corporate.compromised", "DMZ.hunt.visibility", "noise[4]"),
-    RESPONDER: ("DMZ.detected", "Cloud.response.noise[2]"),
+    HUNTER: ("DMZ.compromised", "DMZ.stage", "DMZ.hunt.visibility"),
+    RESPONDER: ("DMZ.isolated", "DMZ.response.compromised"),
 }
-"""On what the decisions rest; the triage always says the same."""
+"""On what the decisions rest, entries of one segment each; the triage always says the same."""
+
+DEAD = -1e6  # before a ReLU
 
 
 def entry_names(agent: str) -> list[str]:
@@ -43,22 +45,35 @@ def shaped_team(seed: int = 0) -> HMARLSOC:
         HUNTER: actors.hunter,
         RESPONDER: actors.responder,
     }.items():
-        first, last = _ends(actor)
         decisive = [entry_names(agent).index(name) for name in DECISIVE[agent]]
+        weights = 10 * torch.randn(16, len(decisive), generator=generator)
+        biases = torch.randn(16, generator=generator)
+        last = _linear_layers(actor)[-1]
         with torch.no_grad():
-            first.weight.zero_()
-            first.weight[:, decisive] = 10 * torch.randn(16, len(decisive), generator=generator)
-            first.bias.copy_(torch.randn(16, generator=generator))
             if isinstance(actor.body, SegmentNetwork):
+                segment, kinds = _own_places(actor.body, decisive)
+                actor.body.mean_weight.zero_()
                 actor.body.own_weight.zero_()
+                actor.body.own_weight[kinds] = weights.T
+                actor.body.which.fill_(DEAD)
+                actor.body.which[segment] = biases
+            else:
+                first = _linear_layers(actor)[0]
+                first.weight.zero_()
+                first.weight[:, decisive] = weights
+                first.bias.copy_(biases)
             last.weight.copy_(torch.randn(last.weight.shape, generator=generator))
-    _, last = _ends(actors.triage)
     with torch.no_grad():
-        last.bias[1 + Verdict.CORRELATE] = 100.0
+        _linear_layers(actors.triage)[-1].bias[1 + Verdict.CORRELATE] = 100.0
     return team
 
 
-def _ends(actor: nn.Module) -> tuple[nn.Linear, nn.Linear]:
-    """The first and the last layer of an actor."""
-    layers = [module for module in actor.modules() if isinstance(module, nn.Linear)]
-    return layers[0], layers[-1]
+def _own_places(network: SegmentNetwork, entries: list[int]) -> tuple[int, list[int]]:
+    """The segment that these entries are of, and which of its kinds they are."""
+    places = [(network.own == entry).nonzero()[0].tolist() for entry in entries]
+    (segment,) = {segment for segment, _ in places}
+    return segment, [kind for _, kind in places]
+
+
+def _linear_layers(actor: nn.Module) -> list[nn.Linear]:
+    return [module for module in actor.modules() if isinstance(module, nn.Linear)]

@@ -67,8 +67,8 @@ def test_slopes_are_differences_of_the_mean_of_the_copies_and_bounded() -> None:
 
 
 def network(extra: int = 0, outputs: int = 2) -> SegmentNetwork:
-    made = SegmentNetwork(5, OWN, extra, [8, 8], outputs, output_gain=1.0, generator=generator())
-    torch.nn.init.normal_(made.everything.weight, generator=generator(4))
+    made = SegmentNetwork(OWN, extra, [8, 8], outputs, output_gain=1.0, generator=generator())
+    torch.nn.init.normal_(made.mean_weight, generator=generator(4))
     return made
 
 
@@ -85,7 +85,6 @@ def test_segments_that_look_alike_are_treated_alike_until_they_turn_out_to_diffe
 
 def test_a_segment_sees_its_own_entries_where_the_others_see_theirs() -> None:
     made = network()
-    made.everything.weight.data.zero_()
     seen = torch.tensor([[0.1, 0.7, 0.0, -0.4, 0.5]])
     exchanged = seen[:, [1, 0, 2, 4, 3]]
     one, other = (made(rows).unflatten(-1, (2, 2)) for rows in (seen, exchanged))
@@ -104,7 +103,8 @@ def test_critics_give_each_segment_the_numbers_of_the_action_that_are_its_own() 
     expected = torch.zeros(4)
     for segment in range(2):
         own = torch.cat([hats(action[:, [0 + segment]], 3), hats(action[:, [2 + segment]], 3)], -1)
-        units = net.everything(state) + state[:, OWN[segment]] @ net.own_weight + net.which[segment]
+        means = (state[:, OWN[0]] + state[:, OWN[1]]) / 2
+        units = means @ net.mean_weight + state[:, OWN[segment]] @ net.own_weight + net.which[segment]
         expected += net.rest(units + own @ net.extra_weight).squeeze(-1)
     torch.testing.assert_close(made.advantages(state, action)[0], expected)
     action[:, 4:] = 0.0

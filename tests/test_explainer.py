@@ -282,8 +282,8 @@ def test_a_trained_explainer_is_more_faithful_than_chance(explainer: TeamExplain
     assert measured.constant == (TRIAGE,)
     for one in measured.agents:
         deletion, insertion = one.estimate("attention", "random").mean_interval.T
-        assert deletion[0] > 0.1, f"{one.agent}: deletion {deletion}"
-        assert insertion[1] < -0.1, f"{one.agent}: insertion {insertion}"
+        assert deletion[0] > 0.05, f"{one.agent}: deletion {deletion}"
+        assert insertion[1] < -0.05, f"{one.agent}: insertion {insertion}"
     again = measure("shaped", explainer, spec, seed=EVALUATION_SEEDS.start, lanes=64)
     for one, same in zip(measured.agents, again.agents, strict=True):
         np.testing.assert_array_equal(one.curves["attention"], same.curves["attention"])

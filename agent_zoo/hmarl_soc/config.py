@@ -172,8 +172,10 @@ class Config:
     reward_scale: float
     """What rewards are multiplied by before learning."""
     final_scale: float
-    """What all learning rates and the responder's noise are multiplied by at the last episode; the factor
-    falls exponentially from 1."""
+    """What all learning rates are multiplied by at the last episode; the factor falls exponentially."""
+    final_noise: float
+    """And what the standard deviations of hunter's and responder's noise are: they near a step of the reward
+    only as far as their noise lets them."""
     max_gradient_norm: float
     """Bound on the gradient's norm of each network."""
     coordinator: CoordinatorConfig
@@ -224,10 +226,18 @@ _COUNTS = {
 _POSITIVE = {
     *("learning_rate", "value_learning_rate", "critic_learning_rate", "temperature_learning_rate"),
     *("clip", "max_gradient_norm", "reward_scale", "action_scale", "huber", "largest_slope"),
-    *("smallest_std", "largest_std", "initial_temperature", "noise_std", "largest_noise_std"),
+    *(
+        "final_scale",
+        "final_noise",
+        "smallest_std",
+        "largest_std",
+        "initial_temperature",
+        "noise_std",
+        "largest_noise_std",
+    ),
 }
 _SHARES = {
-    *("discount", "gae_lambda", "target_rate", "initial_epsilon", "final_epsilon", "final_scale"),
+    *("discount", "gae_lambda", "target_rate", "initial_epsilon", "final_epsilon"),
     *("alpha", "beta", "final_beta", "random_share"),
 }
 _NOT_NEGATIVE = {

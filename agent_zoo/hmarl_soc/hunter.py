@@ -26,26 +26,25 @@ class HunterActor(nn.Module):
     Args:
         config: see `Config`.
         own: see `SegmentNetwork`; groups: numbers of the action that each segment has.
-        inputs: size of what it sees.
         generator: the only source of randomness.
     """
 
-    def __init__(
-        self, config: Config, own: Tensor, groups: int, inputs: int, generator: torch.Generator
-    ) -> None:
+    def __init__(self, config: Config, own: Tensor, groups: int, generator: torch.Generator) -> None:
         super().__init__()
         self.body = SegmentNetwork(
-            inputs, own, 0, config.hidden_sizes, 2 * groups, output_gain=0.01, generator=generator
+            own, 0, config.hidden_sizes, 2 * groups, output_gain=0.01, generator=generator
         )
         self.scale = config.action_scale
         self.smallest_std, self.largest_std = config.hunter.smallest_std, config.hunter.largest_std
+        self.noise_scale = 1.0
 
     def forward(self, observation: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and logarithm of the standard deviation, (batch, numbers) each."""
         mean, between = self.body(observation).chunk(2, dim=-1)
         # Scaled, so that one step of the optimiser moves them by a small part of what the critics have seen.
         low, high = math.log(self.smallest_std), math.log(self.largest_std)
-        return mean * self.scale, low + (high - low) * torch.sigmoid(between - 1.0)
+        log_std = low + (high - low) * torch.sigmoid(between - 1.0)
+        return mean * self.scale, log_std + math.log(self.noise_scale)
 
     def greedy(self, observation: Tensor) -> Tensor:
         """The action (batch, 16) of the mean."""
@@ -83,7 +82,7 @@ class Hunter:
         inputs, hidden = self.sees.stop - self.sees.start, config.hidden_sizes
         groups = num_groups(config.env_id, config.env, HUNTER)
         own = see.places(own_entries(config.env_id, HUNTER)) - self.sees.start
-        self.actor = HunterActor(config, own, groups, inputs, generator).to(config.device)
+        self.actor = HunterActor(config, own, groups, generator).to(config.device)
         self.critics = SegmentCritics(inputs, own, groups, hidden, config.action_knots, 2, generator)
         self.critics.to(config.device)
         log_temperature = torch.tensor(math.log(config.hunter.initial_temperature), device=config.device)

@@ -83,8 +83,10 @@ class TeamLearner:
 
     def set_progress(self, progress: float) -> None:
         """Scale learning rates and noise for `progress`, the part of the training's episodes done."""
+        noise_scale = self.config.final_noise**progress
+        for explorer in (self.responder, self.hunter.actor, self.hunter.target_actor):
+            explorer.noise_scale = noise_scale
         scale = self.config.final_scale**progress
-        self.responder.noise_scale = scale
         for agent in self.agents.values():
             for part in agent.parts().values():
                 if isinstance(part, torch.optim.Optimizer):

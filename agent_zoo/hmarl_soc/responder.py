@@ -28,14 +28,10 @@ CONTROLS = CONTROL_SLICES[RESPONDER]
 class ResponderActor(nn.Module):
     """What the responder sees (batch, inputs) to the action (batch, 12); arguments as `HunterActor`."""
 
-    def __init__(
-        self, config: Config, own: Tensor, groups: int, inputs: int, generator: torch.Generator
-    ) -> None:
+    def __init__(self, config: Config, own: Tensor, groups: int, generator: torch.Generator) -> None:
         super().__init__()
         self.scale = config.action_scale
-        self.body = SegmentNetwork(
-            inputs, own, 0, config.hidden_sizes, groups, output_gain=0.01, generator=generator
-        )
+        self.body = SegmentNetwork(own, 0, config.hidden_sizes, groups, output_gain=0.01, generator=generator)
 
     def forward(self, observation: Tensor) -> Tensor:
         return torch.tanh(self.before_squashing(observation))
@@ -64,8 +60,7 @@ class Responder:
         self.sees = see.parts[RESPONDER]
         groups = num_groups(config.env_id, config.env, RESPONDER)
         own = see.places(own_entries(config.env_id, RESPONDER))
-        inputs = self.sees.stop - self.sees.start
-        self.actor = ResponderActor(config, own - self.sees.start, groups, inputs, generator)
+        self.actor = ResponderActor(config, own - self.sees.start, groups, generator)
         state_size = see.size + CONTROLS.start + NUM_VERDICTS
         hidden = config.hidden_sizes
         self.critic = SegmentCritics(state_size, own, groups, hidden, config.action_knots, 1, generator)

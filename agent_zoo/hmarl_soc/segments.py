@@ -1,7 +1,8 @@
 """Hunter and responder do the same thing in every segment, so one network does it for all of them.
 
-It sees a segment's own entries, everything else the agent sees, and which segment it is. What is learned
-about one segment holds for the others until they turn out to differ; most of an episode happens in one.
+It sees a segment's own entries, their means over all segments, and which segment it is. What is learned
+about one segment holds for the others until they turn out to differ; most of an episode happens in one. What
+says nothing about segments it does not see: with it actors and critics followed chance.
 """
 
 from __future__ import annotations
@@ -48,8 +49,7 @@ class SegmentNetwork(nn.Module):
     """One network, used in every segment.
 
     Args:
-        inputs: size of what the agent sees.
-        own: places in it of each segment's own entries, int64 (segments, kinds).
+        own: places of each segment's own entries in what the agent sees, int64 (segments, kinds).
         extra: further numbers that each segment has.
         hidden_sizes: of its layers.
         outputs: for each segment.
@@ -60,7 +60,6 @@ class SegmentNetwork(nn.Module):
 
     def __init__(
         self,
-        inputs: int,
         own: Tensor,
         extra: int,
         hidden_sizes: Sequence[int],
@@ -73,14 +72,13 @@ class SegmentNetwork(nn.Module):
         segments, kinds = own.shape
         self.register_buffer("own", own, persistent=False)  # the scenario says
         first, *rest = hidden_sizes
-        self.everything = nn.utils.skip_init(nn.Linear, inputs, first)
+        self.mean_weight = nn.Parameter(torch.empty(kinds, first))
         self.own_weight = nn.Parameter(torch.empty(kinds, first))
         self.extra_weight = nn.Parameter(torch.empty(extra, first)) if extra else None
         self.which = nn.Parameter(torch.zeros(segments, first))
-        for weight in (self.everything.weight, self.own_weight, self.extra_weight):
+        for weight in (self.mean_weight, self.own_weight, self.extra_weight):
             if weight is not None:
                 nn.init.orthogonal_(weight, math.sqrt(2), generator=generator)
-        nn.init.zeros_(self.everything.bias)
         self.rest = nn.Sequential(
             nn.ReLU(), mlp(first, rest, outputs, output_gain=output_gain, generator=generator)
         )
@@ -88,7 +86,7 @@ class SegmentNetwork(nn.Module):
     def begin(self, seen: Tensor) -> Tensor:
         """What seen (batch, inputs) gives the first layer, (batch, segments, units)."""
         own = seen[:, self.own.flatten()].unflatten(-1, self.own.shape)
-        return self.everything(seen)[:, None] + own @ self.own_weight + self.which
+        return (own.mean(1) @ self.mean_weight)[:, None] + own @ self.own_weight + self.which
 
     def end(self, begun: Tensor, extra: Tensor) -> Tensor:
         """Outputs (batch, segments, outputs) of `begin` and further numbers (batch, segments, extra)."""
@@ -133,9 +131,7 @@ class SegmentCritics(nn.Module):
             mlp(state_size, hidden_sizes, 1, output_gain=0.01, generator=generator) for _ in range(copies)
         )
         self.advantage = nn.ModuleList(
-            SegmentNetwork(
-                state_size, own, groups * knots, hidden_sizes, 1, output_gain=0.01, generator=generator
-            )
+            SegmentNetwork(own, groups * knots, hidden_sizes, 1, output_gain=0.01, generator=generator)
             for _ in range(copies)
         )
 

@@ -61,11 +61,11 @@ class TeamActors(nn.Module):
         )
 
 
-def _of_segments(config: Config, agent: str) -> tuple[Tensor, int, int]:
+def _of_segments(config: Config, agent: str) -> tuple[Tensor, int]:
     """What an actor that sees all of its agent's entries is made of: see `HunterActor`."""
     groups = num_groups(config.env_id, config.env, agent)
     own = own_entries(config.env_id, agent) - OBSERVATION_SLICES[agent].start
-    return own, groups, OBSERVATION_SIZES[agent]
+    return own, groups
 
 
 class HMARLSOC:
@@ -149,13 +149,14 @@ class HMARLSOC:
 def _widened(learner: TeamLearner, agent: str, actor: nn.Module) -> dict[str, Tensor]:
     """The parameters of an agent's actor with weights of 0 for the entries that the learner does not see."""
     parameters = {name: tensor.cpu() for name, tensor in actor.state_dict().items()}
-    first = "body.everything.weight" if "body.own_weight" in parameters else "body.0.weight"
-    narrow = parameters[first]
-    parameters[first] = narrow.new_zeros(len(narrow), OBSERVATION_SIZES[agent])
-    parameters[first][:, learner.see.own(agent)] = narrow
     if "body.own_weight" in parameters:
         seen = learner.see.seen_whole(own_entries(learner.config.env_id, agent))
-        narrow = parameters["body.own_weight"]
-        parameters["body.own_weight"] = narrow.new_zeros(len(seen), narrow.shape[-1])
-        parameters["body.own_weight"][seen] = narrow
+        for name in ("body.own_weight", "body.mean_weight"):
+            narrow = parameters[name]
+            parameters[name] = narrow.new_zeros(len(seen), narrow.shape[-1])
+            parameters[name][seen] = narrow
+    else:
+        narrow = parameters["body.0.weight"]
+        parameters["body.0.weight"] = narrow.new_zeros(len(narrow), OBSERVATION_SIZES[agent])
+        parameters["body.0.weight"][:, learner.see.own(agent)] = narrow
     return parameters
