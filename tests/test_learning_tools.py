@@ -26,7 +26,7 @@ from agent_zoo.learning.episode_log import (
 )
 from agent_zoo.learning.networks import mlp
 from agent_zoo.learning.rollout import Rollout, generalized_advantages
-from agent_zoo.learning.run_directory import RunDirectory
+from agent_zoo.learning.run_directory import RunDirectory, completed
 from soc_env.seeds import EVALUATION_SEEDS, TRAINING_SEEDS, check_evaluation_seed, check_training_seed
 
 # Advantages
@@ -319,6 +319,21 @@ def test_a_resumed_run_forgets_what_came_after_its_checkpoint(tmp_path: Path) ->
     events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     events.Reload()
     assert [(event.step, event.value) for event in events.Scalars("loss")] == [(2, 1.0), (4, 2.0)]
+
+
+def test_a_complete_run_has_its_summary_and_no_checkpoints(tmp_path: Path) -> None:
+    settings = from_mapping(Settings, VALUES)
+    with open_run(tmp_path / "run") as run:
+        run.episodes.record(finished(2, [0, 1], 1.0), step=2)
+        run.save_checkpoint(2, {"weights": np.arange(3)})
+        assert not completed(run.path, settings, learner="toy", seed=1)
+        run.finish(2)
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    assert completed(tmp_path / "run", settings, learner="toy", seed=1)
+    for other in ({"learner": "toy", "seed": 2}, {"learner": "game", "seed": 1}):
+        with pytest.raises(ConfigError, match=r"(seed|learner) must be .* as in the run to resume"):
+            completed(tmp_path / "run", settings, **other)
+    assert not completed(tmp_path / "nothing", settings, learner="toy", seed=1)
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:

@@ -21,10 +21,14 @@ from baselines.mappo import MAPPO
 from baselines.policy_learning import PolicyLearner, PolicyTeam, TeamActor, collect, new_rollout, ppo_losses
 from baselines.single_drl import SingleDRL
 from soc_env.team import (
+    AGENTS,
     CONTROL_SIZE,
     CONTROL_SIZES,
+    CONTROL_SLICES,
+    HUNTER,
     JOINT_OBSERVATION_SIZE,
     OBSERVATION_SIZES,
+    OBSERVATION_SLICES,
     TRIAGE,
     join_observations,
     split_observations,
@@ -249,6 +253,41 @@ def test_ratios_beyond_the_clip_push_no_further(method: Method) -> None:
     assert all((parameter.grad == 0).all() for parameter in learner.actor.parameters())
 
 
+def test_mappo_clips_every_agents_ratio_on_its_own() -> None:
+    learner = METHODS["mappo"].learner(*TOY, seed=2)
+    batch = a_batch(learner)
+    batch["advantage"] = torch.ones(64)
+    hunter = AGENTS.index(HUNTER)
+    batch["log_prob"][:, hunter] -= 1.0  # its action has become e times likelier already
+    ppo_losses(learner.actor, learner.critic, batch, clip=0.2).policy.backward()
+    moved = {a: any((p.grad != 0).any() for p in learner.actor.bodies[a].parameters()) for a in AGENTS}
+    assert moved == {agent: agent != HUNTER for agent in AGENTS}
+
+
+def test_mappos_agents_see_their_own_observations_and_its_critic_the_state() -> None:
+    for method in (METHODS["mappo"], METHODS["shared"]):
+        learner = method.learner(*TOY, seed=2)
+        observation = torch.from_numpy(join_observations(random_observations(3)))
+        other = observation.clone()
+        other[:, OBSERVATION_SLICES[HUNTER]] += 1.0
+        (one, one_verdict), (two, two_verdict) = learner.actor(observation), learner.actor(other)
+        differs = (one != two).any(0)
+        assert differs[CONTROL_SLICES[HUNTER]].all()
+        assert differs.sum() == CONTROL_SIZES[HUNTER]
+        assert torch.equal(one_verdict, two_verdict)
+    env = Bandit(3)
+    env.observe(np.array([0.0, 1.0, 2.0]))
+    assert learner.valued(env, observation).tolist() == [[0.0], [1.0], [2.0]]
+
+
+def test_a_shared_actor_knows_which_agent_it_plays() -> None:
+    learner = METHODS["shared"].learner(*TOY, seed=2)
+    nothing = torch.zeros(1, JOINT_OBSERVATION_SIZE)
+    mean, logits = learner.actor(nothing)
+    first = [mean[0, CONTROL_SLICES[agent]][0].item() for agent in CONTROL_SIZES]
+    assert len({*first, logits[0, 0].item()}) == len(AGENTS)
+
+
 # The policy
 
 
@@ -373,6 +412,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(
 
 
 def test_resuming_a_finished_run_changes_nothing(method: Method, uninterrupted: Path) -> None:
+    assert not (uninterrupted / "checkpoints").exists(), "a complete run needs none"
     before = [(uninterrupted / name).read_bytes() for name in FILES]
     method.train(*SHORT, run_dir=uninterrupted, resume=True)
     assert [(uninterrupted / name).read_bytes() for name in FILES] == before
