@@ -42,8 +42,9 @@ def test_the_numbers_of_an_action_keep_their_own_knots() -> None:
     assert weights.tolist() == [[1.0, 0.0, 0.0, 0.0, 0.0, 1.0]]
 
 
-def test_the_value_of_the_reference_is_the_states() -> None:
-    made, state = critics(), torch.randn(7, 5, generator=generator(2))
+@pytest.mark.parametrize("knots", [0, 9])
+def test_the_value_of_the_reference_is_the_states(knots: int) -> None:
+    made, state = critics(knots), torch.randn(7, 5, generator=generator(2))
     action = torch.rand(7, 2, generator=generator(3)) * 2 - 1
     torch.testing.assert_close(made(state, action, action), made.values(state))
     other = torch.zeros(7, 2)
@@ -51,8 +52,9 @@ def test_the_value_of_the_reference_is_the_states() -> None:
     torch.testing.assert_close(made(state, action, other) - made.values(state), difference)
 
 
-def test_slopes_are_differences_of_the_mean_of_the_copies_and_bounded() -> None:
-    made, state = critics(), torch.randn(6, 5, generator=generator(2))
+@pytest.mark.parametrize("knots", [0, 9])
+def test_slopes_are_differences_of_the_mean_of_the_copies_and_bounded(knots: int) -> None:
+    made, state = critics(knots), torch.randn(6, 5, generator=generator(2))
     action = torch.rand(6, 2, generator=generator(5)) * 1.6 - 0.8
     slopes = made.slopes(state, action, 1e6)
     step = 1e-3
@@ -64,6 +66,23 @@ def test_slopes_are_differences_of_the_mean_of_the_copies_and_bounded() -> None:
         torch.testing.assert_close(slopes[:, number], rise.detach(), rtol=0.02, atol=0.02)
     bound = slopes.abs().median().item()
     torch.testing.assert_close(made.slopes(state, action, bound), slopes.clamp(-bound, bound))
+
+
+def test_linear_critics_find_the_slopes_of_a_noisy_reward_around_the_reference() -> None:
+    """A step of the reward that the noise does not reach is nothing to them."""
+    made, source = SegmentCritics(5, OWN, 1, [16], 0, 1, generator()), generator(4)
+    optimizer = torch.optim.Adam(made.parameters(), 3e-3)
+    for _ in range(500):
+        state = torch.randn(256, 5, generator=source)
+        action = 0.1 * torch.randn(256, 2, generator=source)
+        luck = 0.3 * torch.randn(256, generator=source)
+        reward = state[:, 2] + 2.0 * action[:, 0] - 3.0 * action[:, 1] + luck - 100.0 * (action[:, 0] > 0.8)
+        loss = (made(state, action, torch.zeros_like(action)) - reward).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    found = made.slopes(torch.randn(100, 5, generator=source), torch.zeros(100, 2), 1e6).mean(0)
+    torch.testing.assert_close(found, torch.tensor([2.0, -3.0]), atol=0.4, rtol=0)
 
 
 def network(extra: int = 0, outputs: int = 2) -> SegmentNetwork:

@@ -240,8 +240,14 @@ def test_log_probabilities_are_those_of_the_directives_that_are_played() -> None
 # The hunter
 
 
-def hunt(learner: Hunter, reward: Callable[[Tensor, Tensor], Tensor], updates: int, actor_from: int) -> None:
-    """Let it play and learn from all that it has played."""
+def hunt(
+    learner: Hunter,
+    reward: Callable[[Tensor, Tensor], Tensor],
+    updates: int,
+    actor_from: int,
+    kept: int = 10_000,
+) -> None:
+    """Let it play and learn from what it has played, the last `kept` times."""
     source, played = generator(7), []
     for update in range(updates):
         observation, coin = coins(128, HUNTER, source)
@@ -249,7 +255,7 @@ def hunt(learner: Hunter, reward: Callable[[Tensor, Tensor], Tensor], updates: i
         controls = torch.zeros(128, CONTROL_SIZE)
         controls[:, CONTROL_SLICES[HUNTER]] = action
         played.append(bandit(observation, controls, reward(coin, action)))
-        learner.update(anywhere(played, source), True, update >= actor_from)
+        learner.update(anywhere(played[-kept:], source), True, update >= actor_from)
 
 
 def anywhere(played: list[Batch], source: torch.Generator) -> Batch:
@@ -259,13 +265,29 @@ def anywhere(played: list[Batch], source: torch.Generator) -> Batch:
     return Batch(fields, torch.ones(128), np.arange(128))
 
 
-def test_the_hunter_finds_a_target_that_depends_on_what_it_sees() -> None:
-    learner = Hunter(config("hunter.target_entropy=-16", "hidden_sizes=[64, 64]"), all_seen(), generator())
+@pytest.mark.parametrize(
+    ("kept", "settings"),
+    [
+        (10_000, ()),
+        # Linear critics know nothing of actions far from its own. They learn from recent ones, with enough
+        # noise to tell, and faster than the actor, which would else be far away when they turn round.
+        (
+            8,
+            (
+                *("action_knots=0", "hunter.smallest_std=0.2", "hunter.learning_rate=0.001"),
+                *("hunter.critic_learning_rate=0.01", "hunter.target_rate=0.1"),
+            ),
+        ),
+    ],
+)
+def test_the_hunter_finds_a_target_that_depends_on_what_it_sees(kept: int, settings: tuple[str, ...]) -> None:
+    always = ("hunter.target_entropy=-16", "hidden_sizes=[64, 64]")
+    learner = Hunter(config(*always, *settings), all_seen(), generator())
 
     def reward(coin: Tensor, action: Tensor) -> Tensor:
         return -(action[:, :USED] - 0.5 * coin[:, None]).square().sum(-1)
 
-    hunt(learner, reward, 1500, actor_from=100)
+    hunt(learner, reward, 1500, actor_from=100, kept=kept)
     observation, coin = coins(64, HUNTER, generator(9))
     greedy = learner.actor.greedy(observation[:, OBSERVATION_SLICES[HUNTER]])
     errors = (greedy.detach()[:, :USED] - 0.5 * coin[:, None]).abs()

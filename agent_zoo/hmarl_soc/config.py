@@ -163,7 +163,8 @@ class Config:
     action_scale: float
     """What the outputs of hunter's and responder's actors are multiplied by before the tanh."""
     action_knots: int
-    """Knots by which their critics see each number of an action, see agent_zoo.learning.networks.hats."""
+    """Knots by which their critics see each number of an action, see agent_zoo.learning.networks.hats; 0:
+    what critics say of actions is linear around what the team does, where its noise measures it."""
     normalization_steps: int
     """Steps of every lane, before training, after which networks see standardised observations without those
     entries that are noise, see agent_zoo.learning.normalizer; 0: observations as they are."""
@@ -205,7 +206,8 @@ class Config:
         finite = math.isfinite(self.hunter.target_entropy)
         check(finite, "hunter.target_entropy", self.hunter.target_entropy, "a finite number")
         check(all(size >= 1 for size in self.hidden_sizes), "hidden_sizes", self.hidden_sizes, "positive")
-        check(self.action_knots >= 2, "action_knots", self.action_knots, "an integer of at least 2")
+        fits = self.action_knots == 0 or self.action_knots >= 2
+        check(fits, "action_knots", self.action_knots, "0 or an integer of at least 2")
         round_size = self.replay.steps * self.num_envs
         expectation = f"at least replay.steps * num_envs = {round_size}"
         check(self.replay.capacity >= round_size, "replay.capacity", self.replay.capacity, expectation)

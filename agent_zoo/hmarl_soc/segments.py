@@ -103,14 +103,15 @@ class SegmentCritics(nn.Module):
 
     What an action is worth differs by little from state to state's worth. F, which learns from how actions
     differ from the reference only, is not disturbed by V's learning. It is a sum over segments, of one
-    network that sees the segment's numbers of the action as `hats`.
+    network that sees the segment's numbers of the action as `hats`; with 0 knots it is linear around the
+    reference, its slopes what that network says of the state (compatible features, Silver et al. 2014).
 
     Args:
         state_size: of what the critics see beside the action.
         own: places in it of each segment's own entries, int64 (segments, kinds).
         groups: numbers of the action that each segment has.
         hidden_sizes: of V and of F.
-        knots: see `hats`.
+        knots: see `hats`; 0: linear.
         copies: networks of each kind.
         generator: the only source of randomness.
     """
@@ -131,12 +132,21 @@ class SegmentCritics(nn.Module):
             mlp(state_size, hidden_sizes, 1, output_gain=0.01, generator=generator) for _ in range(copies)
         )
         self.advantage = nn.ModuleList(
-            SegmentNetwork(own, groups * knots, hidden_sizes, 1, output_gain=0.01, generator=generator)
+            SegmentNetwork(
+                own,
+                groups * knots,
+                hidden_sizes,
+                1 if knots else groups,
+                output_gain=0.01,
+                generator=generator,
+            )
             for _ in range(copies)
         )
 
     def forward(self, state: Tensor, action: Tensor, reference: Tensor) -> Tensor:
         """(batch, states), (batch, actions) and the like of the policy to values (copies, batch)."""
+        if not self.knots:
+            return self.values(state) + self.advantages(state, action - reference)
         both = self._knots(torch.cat([action, reference]))
         differences = []
         for network in self._advantages:
@@ -160,6 +170,9 @@ class SegmentCritics(nn.Module):
 
     def advantages(self, state: Tensor, action: Tensor) -> Tensor:
         """F (copies, batch): the part of the values that depends on the action."""
+        if not self.knots:
+            used = action[:, : math.prod(self.shape)]
+            return torch.stack([(net(state) * used).sum(-1) for net in self._advantages])
         knots = self._knots(action)
         return torch.stack([net.end(net.begin(state), knots).sum((-2, -1)) for net in self._advantages])
 
