@@ -280,7 +280,10 @@ class TestTrain:
     @pytest.mark.parametrize(
         ("args", "message"),
         [
-            (("rule-soar",), "learner must be one of hmarl-soc, single-drl, iql, qmix; got 'rule-soar'"),
+            (
+                ("rule-soar",),
+                "learner must be one of hmarl-soc, single-drl, mappo, iql, qmix; got 'rule-soar'",
+            ),
             (("single-drl", "--seed", "1000000000"), "--seed must be"),
             (("single-drl", "--set", "no_such=1"), "no_such"),
             (("single-drl", "--config", "no-such.yaml"), "no-such.yaml"),

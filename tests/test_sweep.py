@@ -18,7 +18,7 @@ pytest.importorskip("torch")
 
 from rich.console import Console
 
-from baselines import single_drl
+from agent_zoo.learning.run_directory import RunDirectory
 from evaluation.cli import main
 from evaluation.sweep.display import Display, fitting
 from evaluation.sweep.job import Failure, Job
@@ -187,7 +187,7 @@ class TestInThisProcess:
         assert sweep("--seeds", "1", "2", output=tmp_path / "whole") == 0
         broken = tmp_path / "broken"
         with monkeypatch.context() as patch:
-            patch.setattr(single_drl.RunDirectory, "log", interrupt_at_call(2))
+            patch.setattr(RunDirectory, "log", interrupt_at_call(2))
             assert sweep("--seeds", "1", "2", output=broken) == 130
         assert "The same command goes on" in capsys.readouterr().out
         assert [entry["state"] for entry in written(broken)] == ["waiting", "waiting"]

@@ -19,6 +19,8 @@ class CoordinatorConfig:
     """K: steps for which a directive is held."""
     learning_rate: float
     """Adam's step size."""
+    final_scale: float
+    """What that is multiplied by at the last episode; the factor falls exponentially."""
     gae_lambda: float
     """Lambda of the advantage estimate, for each decision."""
     rollout_steps: int
@@ -173,7 +175,7 @@ class Config:
     reward_scale: float
     """What rewards are multiplied by before learning."""
     final_scale: float
-    """What all learning rates are multiplied by at the last episode; the factor falls exponentially."""
+    """What tier 2's learning rates are multiplied by at the last episode; the factor falls exponentially."""
     final_noise: float
     """And what the standard deviations of hunter's and responder's noise are: they near a step of the reward
     only as far as their noise lets them."""

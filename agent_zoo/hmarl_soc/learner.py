@@ -86,8 +86,9 @@ class TeamLearner:
         noise_scale = self.config.final_noise**progress
         for explorer in (self.responder, self.hunter.actor, self.hunter.target_actor):
             explorer.noise_scale = noise_scale
-        scale = self.config.final_scale**progress
-        for agent in self.agents.values():
+        for name, agent in self.agents.items():
+            settings = self.config.coordinator if name == COORDINATOR else self.config
+            scale = settings.final_scale**progress
             for part in agent.parts().values():
                 if isinstance(part, torch.optim.Optimizer):
                     for group in part.param_groups:
