@@ -8,8 +8,6 @@ NAME.png                their training curves
 
 from __future__ import annotations
 
-import csv
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,24 +16,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from agent_zoo.files import write_atomically
+from agent_zoo.learning.episode_log import read_episodes
 from agent_zoo.learning.policy_file import halve_policy_file
 from evaluation import statistics
 from evaluation.comparison import Row
 from evaluation.environments import EnvSpec
-from evaluation.explain.picture import BLUE, GREY, new_figure, save_figure
+from evaluation.explain.picture import BLUE, GREY, new_figure
 from evaluation.metrics import HEADLINES, column
 from evaluation.protocol import play_held_out
 from evaluation.tables import Table, number
 from soc_env.policy import load_policy
-
-__all__ = [
-    "card",
-    "publish_weights",
-    "save_figure",
-    "seeds_table",
-    "training_curves",
-    "training_rewards",
-]
 
 SMOOTHED: Final = 100
 """Points of a training curve, each the mean over an equal part of the episodes."""
@@ -71,7 +62,7 @@ def publish_weights(
     )
     if _agree(whole, halved):
         return Weights(seed, path, 16)
-    shutil.copyfile(policy, path)
+    write_atomically(path, policy.read_bytes())
     return Weights(seed, path, 32)
 
 
@@ -84,8 +75,7 @@ def _agree(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
 
 def training_rewards(run_dir: Path) -> NDArray[np.float64]:
     """The reward of every training episode of a run, in order."""
-    with (run_dir / "episodes.csv").open(encoding="utf-8") as file:
-        return np.array([float(row["reward"]) for row in csv.DictReader(file)])
+    return np.array([row["reward"] for row in read_episodes(run_dir / "episodes.csv")])
 
 
 def seeds_table(row: Row) -> Table:

@@ -159,7 +159,7 @@ def test_learners_with_replays_of_their_own_draw_different_transitions(
         drawn = []
         sample = learner.replay.sample
         with monkeypatch.context() as patch:
-            patch.setattr(learner.replay, "sample", lambda *a: drawn.append(sample(*a)) or drawn[-1])  # noqa: B023
+            patch.setattr(learner.replay, "sample", lambda *a: drawn.append(sample(*a)) or drawn[-1])  # noqa: B023 (called within this round)
             learner.update_tier_2(0.0)
         assert len({tuple(batch.entries) for batch in drawn}) == len(drawn) == expected
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -91,5 +92,24 @@ def test_the_command_writes_weights_config_curves_and_a_card(runs: Path, tmp_pat
 def test_a_folder_without_runs_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     (tmp_path / "about.md").write_text("Nothing.\n")
     with pytest.raises(SystemExit, match="a team must be one of"):
-        cli.main(["publish", str(tmp_path), "--about", str(tmp_path / "about.md"), "--output", "nowhere"])
-    assert not Path("nowhere").exists()
+        cli.main(
+            [
+                "publish",
+                str(tmp_path),
+                "--about",
+                str(tmp_path / "about.md"),
+                "--output",
+                str(tmp_path / "new"),
+            ]
+        )
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_run_that_is_not_complete_is_refused_before_anything_is_written(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "about.md").write_text("Nothing.\n")
+    shutil.copytree(runs, tmp_path / "runs")
+    (tmp_path / "runs" / "2" / "metrics.json").unlink()
+    arguments = ["publish", str(tmp_path / "runs"), "--about", str(tmp_path / "about.md")]
+    with pytest.raises(SystemExit, match=r"FOLDER must hold complete runs, .*2 is not complete"):
+        cli.main([*arguments, "--output", str(tmp_path / "new")])
+    assert not (tmp_path / "new").exists()

@@ -40,10 +40,6 @@ TRANSITION: dict[str, tuple[tuple[int, ...], torch.dtype]] = {
 """What the replay holds of a step of one lane beside the observations before and after it: (shape, dtype)."""
 
 
-class LearnerError(FloatingPointError):
-    """A loss or gradient is not finite; the message begins with the agent."""
-
-
 class TeamLearner:
     """Networks, optimisers, replay and the generator of all randomness; knows nothing of the environment.
 
@@ -101,7 +97,8 @@ class TeamLearner:
             progress: part of the training's episodes that are done.
 
         Raises:
-            LearnerError: training diverged; all parameters are still finite.
+            FloatingPointError: training diverged; the message begins with the agent, all parameters are
+                still finite.
         """
         config = self.config.replay
         beta = config.beta + (config.final_beta - config.beta) * progress
@@ -180,7 +177,7 @@ class TeamLearner:
         try:
             return update()
         except FloatingPointError as error:
-            raise LearnerError(f"{agent}: {error}") from None
+            raise FloatingPointError(f"{agent}: {error}") from None
 
     def tensors(self) -> checkpoint.Tensors:
         """Everything that later updates depend on."""

@@ -46,9 +46,7 @@ def load_policy_file(path: Path, class_name: str) -> tuple[Tensors, dict[str, An
     Raises:
         ValueError: the file holds a policy of another class.
     """
-    with safetensors.safe_open(path, framework="np") as file:
-        about = dict(file.metadata() or {})
-        stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    stored, about = _read(path)
     tensors = {
         name: array.astype(np.float32) if array.dtype == np.float16 else array
         for name, array in stored.items()
@@ -63,14 +61,19 @@ def halve_policy_file(source: Path, path: Path) -> None:
 
     Vectors stay as they are: they are small, and variances among them need the range of 32 bits.
     """
-    with safetensors.safe_open(source, framework="np") as file:
-        about = dict(file.metadata() or {})
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    tensors, about = _read(source)
     halved = {
         name: array.astype(np.float16) if array.ndim > 1 and array.dtype == np.float32 else array
         for name, array in tensors.items()
     }
     write_atomically(Path(path), _with_sorted_metadata(safetensors.numpy.save(halved, about)))
+
+
+def _read(path: Path) -> tuple[Tensors, dict[str, Any]]:
+    """Tensors and metadata as they are stored."""
+    with safetensors.safe_open(path, framework="np") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        return tensors, dict(file.metadata() or {})
 
 
 def _with_sorted_metadata(content: bytes) -> bytes:

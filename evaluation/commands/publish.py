@@ -58,7 +58,13 @@ class Publish:
             seeds = evaluation_seeds(len(trained.training_seeds), self.seed)
         except (FileNotFoundError, ValueError) as error:
             raise SystemExit(f"soc-env publish: {error}") from None
+        for run_dir in trained.run_dirs.values():
+            if not (run_dir / "metrics.json").is_file():
+                raise SystemExit(
+                    f"soc-env publish: FOLDER must hold complete runs, {run_dir} is not complete"
+                )
         from evaluation import publishing
+        from evaluation.explain.picture import save_figure
 
         first = load_policy(trained.run_dirs[trained.training_seeds[0]] / "policy.safetensors")
         spec, name = EnvSpec(first.env_id), trained.method or trained.name
@@ -93,7 +99,7 @@ class Publish:
         figure = publishing.training_curves(
             [publishing.training_rewards(run_dir) for run_dir in run_dirs], references
         )
-        publishing.save_figure(figure, self.output / f"{name}.png")
+        save_figure(figure, self.output / f"{name}.png")
         card = publishing.card(
             team.label,
             about,
