@@ -64,6 +64,9 @@ class HunterConfig:
     saturation_penalty: float
     """Weight of the mean square of what the tanh squashes: keeps actions where it has a gradient, and those
     that make no difference near 0."""
+    proximity: float
+    """Weight of the squared distance from what the target network would do: an action moves at a rate that
+    its slope decides, not Adam. Grows as learning rates fall."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,8 @@ class ResponderConfig:
     """And in the lane that explores most; the others lie between, in equal ratios."""
     saturation_penalty: float
     """Weight of the mean square of what the tanh squashes: keeps actions where it has a gradient."""
+    proximity: float
+    """As the hunter's."""
 
 
 @dataclass(frozen=True)

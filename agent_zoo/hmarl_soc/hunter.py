@@ -78,6 +78,7 @@ class Hunter:
         """Args: see: what the learners get of joint observations."""
         self.config, self.generator = config.hunter, generator
         self.max_norm = config.max_gradient_norm
+        self.proximity = config.hunter.proximity
         self.sees = see.parts[HUNTER]
         inputs, hidden = self.sees.stop - self.sees.start, config.hidden_sizes
         groups = num_groups(config.env_id, config.env, HUNTER)
@@ -115,9 +116,9 @@ class Hunter:
         fields = batch.fields
         observation, following = fields["observation"][:, self.sees], fields["next_observation"][:, self.sees]
         with torch.no_grad():
-            own = self.actor.greedy(following)
-            action, log_prob = self.actor.draw(following, self.noise(len(following)))
-            values = self.target_critics(following, action, own)
+            mean, log_std = self.actor(following)
+            action, log_prob = squashed(mean, log_std, self.noise(len(following)))
+            values = self.target_critics(following, action, padded(torch.tanh(mean)))
             soft = values.min(0).values - self.log_temperature.exp() * log_prob
             target = fields["reward"] + fields["discount"] * ~fields["terminated"] * soft
             reference = self.actor.greedy(observation)
@@ -132,7 +133,10 @@ class Hunter:
         mean, log_std = self.actor(observation)
         action, log_prob = squashed(mean, log_std, self.noise(len(observation)))
         slopes = self.target_critics.slopes(observation, action, self.config.largest_slope)
+        with torch.no_grad():
+            before = self.target_actor.greedy(observation)
         penalty = self.config.saturation_penalty * mean.square().mean(-1)
+        penalty = penalty + self.proximity * (padded(torch.tanh(mean)) - before).square().sum(-1)
         worth = (slopes * action).sum(-1)
         loss = (batch.weights * (self.log_temperature.detach().exp() * log_prob + penalty - worth)).mean()
         return loss, log_prob.detach()

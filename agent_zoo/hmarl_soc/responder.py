@@ -57,6 +57,7 @@ class Responder:
         """Args: see: what the learners get of joint observations."""
         self.config, self.generator = config.responder, generator
         self.max_norm = config.max_gradient_norm
+        self.proximity = config.responder.proximity
         self.sees = see.parts[RESPONDER]
         groups = num_groups(config.env_id, config.env, RESPONDER)
         own = see.places(own_entries(config.env_id, RESPONDER))
@@ -110,11 +111,15 @@ class Responder:
     def actor_loss(self, batch: Batch) -> Tensor:
         """Less the worth of what was played, but for the actor's own action, which is its new one."""
         fields = batch.fields
-        before = self.actor.before_squashing(fields["observation"][:, self.sees])
+        seen = fields["observation"][:, self.sees]
+        with torch.no_grad():
+            earlier = self.target_actor(seen)
+        before = self.actor.before_squashing(seen)
         state = everything(fields["observation"], fields["controls"], fields["verdict"])
         action = torch.tanh(before)
         slopes = self.target_critic.slopes(state, action, self.config.largest_slope)
         penalty = self.config.saturation_penalty * before.square().mean(-1)
+        penalty = penalty + self.proximity * (action - earlier).square().sum(-1)
         return (batch.weights * (penalty - (slopes * action).sum(-1))).mean()
 
     def update(
