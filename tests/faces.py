@@ -18,9 +18,9 @@ from soc_env.team import AGENTS, TRIAGE
 CONFIG: dict[str, Any] = {"hosts_per_segment": 6, "max_steps": 12}
 NUM_ENVS = 3
 MAKE: dict[str, Any] = {
-    "parallel": lambda: soc_v0.parallel_env(**CONFIG),
-    "aec": lambda: soc_v0.env(**CONFIG),
-    "vector": lambda: soc_v0.vector_env(NUM_ENVS, num_threads=1, **CONFIG),
+    "parallel": lambda **more: soc_v0.parallel_env(**CONFIG, **more),
+    "aec": lambda **more: soc_v0.env(**CONFIG, **more),
+    "vector": lambda **more: soc_v0.vector_env(NUM_ENVS, num_threads=1, **CONFIG, **more),
 }
 BASES = {"parallel": pettingzoo.ParallelEnv, "aec": pettingzoo.AECEnv, "vector": VectorEnv}
 

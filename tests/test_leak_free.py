@@ -109,3 +109,16 @@ def test_leak_free_sizes_stay() -> None:
         assert env.observation_space(agent) == plain.observation_space(agent)
         assert env.reset(seed=0)[0][agent].shape == (OBSERVATION_SIZES[agent],)
         assert env.reset(seed=0)[0][agent].dtype == np.float32
+
+
+@every_kind
+def test_the_keyword_shows_what_the_wrapper_shows(kind: str) -> None:
+    wrapped, env = leak_free(MAKE[kind]()), MAKE[kind](leak_free=True)
+    actions = sample_actions(env, 40)
+    for expected, given in zip(play(wrapped, actions), play(env, actions), strict=True):
+        assert to_bytes(expected) == to_bytes(given)
+
+
+def test_the_keyword_is_true_or_false() -> None:
+    with pytest.raises(TypeError, match="leak_free must be True or False, got 1"):
+        soc_v0.parallel_env(leak_free=1)

@@ -82,8 +82,8 @@ class TeamLearner:
         noise_scale = self.config.final_noise**progress
         for explorer in (self.responder, self.hunter.actor, self.hunter.target_actor):
             explorer.noise_scale = noise_scale
-        for agent in (self.hunter, self.responder):
-            agent.proximity = agent.config.proximity / self.config.final_scale**progress
+        for actor in (self.hunter, self.responder):
+            actor.proximity = actor.config.proximity / self.config.final_scale**progress
         for name, agent in self.agents.items():
             settings = self.config.coordinator if name == COORDINATOR else self.config
             scale = settings.final_scale**progress

@@ -90,6 +90,7 @@ class Engine:
         self.rewards[mask] = 0.0
         seeding.fold_episodes(self._lane_keys, self.episodes, self._episode_keys)
         self._run(self.scenario.kernels.begin_episode, mask, self._episode_keys, observations)
+        observations[:, self.scenario.hidden] = 0.0
         return observations
 
     def step(
@@ -115,6 +116,7 @@ class Engine:
             self.terminated,
             self.truncated,
         )
+        observations[:, self.scenario.hidden] = 0.0
         np.logical_or(self.terminated, self.truncated, out=self.over)
         return observations
 

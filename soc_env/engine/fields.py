@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from gymnasium import spaces
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -72,3 +73,8 @@ def box(described: tuple[Field, ...]) -> spaces.Box:
     low = np.concatenate([np.full(field.size, field.low, np.float32) for field in described])
     high = np.concatenate([np.full(field.size, field.high, np.float32) for field in described])
     return spaces.Box(low, high, dtype=np.float32)
+
+
+def leaking(described: tuple[Field, ...]) -> NDArray[np.bool_]:
+    """Which entries of an observation tell what a real SOC could not know, (size,)."""
+    return np.concatenate([np.full(field.size, field.leaks_truth) for field in described])

@@ -10,6 +10,8 @@ import operator
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import numpy as np
+
 Config = TypeVar("Config")
 
 
@@ -28,11 +30,16 @@ def probability(default: float, doc: str) -> Any:
     return real(default, 0.0, 1.0, doc)
 
 
+def flag(default: bool, doc: str) -> Any:
+    """A dataclass field for True or False."""
+    return dataclasses.field(default=default, metadata={"kind": bool, "doc": doc})
+
+
 def check(config: Any, owner: str) -> None:
-    """Check the numeric fields of a dataclass and turn them into plain Python numbers.
+    """Check the declared fields of a dataclass and turn them into plain Python numbers.
 
     Args:
-        config: an instance whose numeric fields were declared with the functions above.
+        config: an instance whose fields were declared with the functions above.
         owner: what errors call it, for instance "soc_v0".
 
     Raises:
@@ -42,7 +49,13 @@ def check(config: Any, owner: str) -> None:
         if "kind" not in field.metadata:
             continue
         name, value = f"{owner}: {field.name}", getattr(config, field.name)
-        low, high, kind = (field.metadata[key] for key in ("low", "high", "kind"))
+        kind = field.metadata["kind"]
+        if kind is bool:
+            if not isinstance(value, bool | np.bool_):
+                raise TypeError(f"{name} must be True or False, got {value!r}")
+            object.__setattr__(config, field.name, bool(value))
+            continue
+        low, high = field.metadata["low"], field.metadata["high"]
         plain = whole_number(name, value, low, high) if kind is int else _real(name, value, low, high)
         object.__setattr__(config, field.name, plain)  # the dataclass is frozen for everyone else
 

@@ -40,7 +40,8 @@ class Scenario(Protocol):
     """A scenario as the engine, the faces and the wrappers see it.
 
     `action_groups` says what the numbers of each continuous action mean, as (label, slice) pairs by
-    agent; numbers in no group have no effect.
+    agent; numbers in no group have no effect. `hidden` are entries of the joint observation that are
+    shown as 0.
     """
 
     env_id: str
@@ -50,6 +51,7 @@ class Scenario(Protocol):
     observation_spaces: dict[str, spaces.Box]
     state_space: spaces.Box
     action_groups: Mapping[str, tuple[tuple[str, slice], ...]]
+    hidden: NDArray[np.intp]
 
     def fields(self, agent: str) -> tuple[Field, ...]:
         """What the entries of an agent's observation mean, in order, with `slice` and `leaks_truth`."""

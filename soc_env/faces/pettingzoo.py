@@ -9,6 +9,7 @@ import numpy as np
 
 from soc_env.engine.scenario import Scenario
 from soc_env.faces.single import FPS, RENDER_MODES, SingleLane
+from soc_env.rendering import Snapshot
 from soc_env.team import AGENTS, action_spaces
 
 
@@ -48,6 +49,15 @@ class PettingZooFace:
     def state(self) -> np.ndarray:
         """The truth of the simulator for centralised critics, float32, bounded."""
         return self._lane.state()
+
+    def snapshot(self) -> Snapshot:
+        """The present moment as pictures show it, the simulator's truth included.
+
+        Raises:
+            RuntimeError: before the first reset.
+        """
+        self._lane.check_started("snapshot")
+        return self._lane.engine.snapshot()
 
     def render(self) -> Any:
         """A picture of the present moment: None, uint8 (height, width, 3), or a string."""

@@ -19,6 +19,7 @@ class SegmentView:
         reaches: indices of the segments that an attacker can move to from here.
         compromised, detected, isolated: bool (hosts,).
         stage: int (hosts,), how far the attacker is on each host, 0 (untouched) to 5.
+        scanned: whether the last step's hunt covered the segment.
     """
 
     name: str
@@ -28,6 +29,7 @@ class SegmentView:
     detected: NDArray[np.bool_]
     isolated: NDArray[np.bool_]
     stage: NDArray[np.integer]
+    scanned: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from soc_env.engine import options
-from soc_env.engine.options import probability, real, whole
+from soc_env.engine.options import flag, probability, real, whole
 
 NUM_SEGMENTS = 5
 NUM_PHASES = 5
@@ -101,6 +101,7 @@ class Config:
 
     hosts_per_segment: int = whole(40, 1, 100_000, "hosts in each of the five segments")
     max_steps: int = whole(200, 1, 1_000_000, "steps after which an episode is truncated")
+    leak_free: bool = flag(False, "observations without the truth, see `soc_env.wrappers.leak_free`")
 
     # Network
     segments: tuple[Segment, ...] = SEGMENTS

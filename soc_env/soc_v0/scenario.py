@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from soc_env.engine.fields import Field, box
+from soc_env.engine.fields import Field, box, leaking
 from soc_env.rendering.snapshot import AlertView, SegmentView, Snapshot
 from soc_env.soc_v0 import layout, state
 from soc_env.soc_v0.config import Config
@@ -35,10 +35,15 @@ class SocV0:
         self.parameters = state.parameters(config)
         self.observation_spaces = {agent: box(layout.fields(agent, config)) for agent in AGENTS}
         self.state_space = box(layout.state_fields(config))
+        self.hidden = np.flatnonzero(self._leaking() & config.leak_free)
 
     def fields(self, agent: str) -> tuple[Field, ...]:
         """What the entries of an agent's observation mean, in order."""
         return layout.fields(agent, self.config)
+
+    def _leaking(self) -> NDArray[np.bool_]:
+        """Which entries of the joint observation leak the truth, (352,)."""
+        return np.concatenate([leaking(self.fields(agent)) for agent in AGENTS])
 
     def allocate(self, num_envs: int) -> Arrays:
         """Zeroed state arrays for `num_envs` lanes."""
@@ -69,18 +74,22 @@ class SocV0:
     def snapshot(self, arrays: Arrays, lane: int, controls: np.ndarray, verdict: int) -> Snapshot:
         """One lane as a picture shows it."""
         now, config = arrays.lanes[lane], self.config
+        actions = self._actions(controls, verdict) if now["step"] else {}
         return Snapshot(
             env_id=self.env_id,
             step=int(now["step"]),
             max_steps=config.max_steps,
-            segments=tuple(self._segment(arrays, lane, index) for index in range(len(config.segments))),
+            segments=tuple(
+                self._segment(arrays, lane, index, bool(scanned))
+                for index, scanned in enumerate(self._scanned(actions, now["directive"]))
+            ),
             phases=tuple(f"{phase.name} {phase.technique}" for phase in config.phases),
             phase=int(now["phase"]),
             phase_steps=int(now["phase_steps"]),
             alerts=tuple(self._alerts(arrays, lane)),
             queue_capacity=config.queue_capacity,
             directive=now["directive"].copy(),
-            actions=self._actions(controls, verdict) if now["step"] else {},
+            actions=actions,
             action_groups=self.action_groups,
             reward=float(sum(self._reward_terms(now).values())),
             reward_terms=self._reward_terms(now),
@@ -88,7 +97,7 @@ class SocV0:
             outcome=self._outcome(now),
         )
 
-    def _segment(self, arrays: Arrays, lane: int, index: int) -> SegmentView:
+    def _segment(self, arrays: Arrays, lane: int, index: int, scanned: bool) -> SegmentView:
         segment, n = self.config.segments[index], self.config.hosts_per_segment
         hosts = slice(index * n, (index + 1) * n)
         return SegmentView(
@@ -99,7 +108,17 @@ class SocV0:
             detected=arrays.detected[lane, hosts].astype(bool),
             isolated=arrays.isolated[lane, hosts].astype(bool),
             stage=arrays.stage[lane, hosts].astype(np.int64),
+            scanned=scanned,
         )
+
+    def _scanned(self, actions: Mapping[str, np.ndarray | int], directive: np.ndarray) -> NDArray[np.bool_]:
+        """Which segments the last step's hunt covered, as `rules.hunt` decides it; none after a reset."""
+        count, config = len(self.config.segments), self.config
+        if not actions:
+            return np.zeros(count, np.bool_)
+        intensity = (np.asarray(actions[HUNTER], np.float64)[:count] + 1.0) / 2.0
+        intensity += config.directive_intensity * (directive[0] + 1.0) / 2.0
+        return np.minimum(intensity, 1.0) > config.hunt_threshold
 
     def _alerts(self, arrays: Arrays, lane: int) -> list[AlertView]:
         now = arrays.lanes[lane]

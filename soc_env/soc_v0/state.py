@@ -111,7 +111,7 @@ def allocate(config: Config, num_envs: int) -> Arrays:
 _NUMBERS = [
     (field.name, "f8" if field.metadata["kind"] is float else "i8")
     for field in fields(Config)
-    if field.metadata
+    if field.metadata.get("kind") in (int, float)
 ]
 PARAMETERS = np.dtype(
     [

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from soc_env.engine.fields import leaking
 from soc_env.engine.scenario import Scenario
-from soc_env.team import AGENTS, OBSERVATION_SIZES
+from soc_env.team import AGENTS
 from soc_env.wrappers.translation import TeamEnv, Translation, scenario_of, wrap
 
 
@@ -13,10 +14,7 @@ class _LeakFree(Translation):
     name = "leak_free"
 
     def __init__(self, scenario: Scenario) -> None:
-        self.leaks = {agent: np.zeros(OBSERVATION_SIZES[agent], np.bool_) for agent in AGENTS}
-        for agent, leaks in self.leaks.items():
-            for field in scenario.fields(agent):
-                leaks[field.slice] = field.leaks_truth
+        self.leaks = {agent: leaking(scenario.fields(agent)) for agent in AGENTS}
 
     def observation(self, agent: str, observation: np.ndarray) -> np.ndarray:
         return np.where(self.leaks[agent], np.float32(0.0), observation)
@@ -31,7 +29,8 @@ def leak_free(env: TeamEnv) -> TeamEnv:
     The hunter's endpoint entries stay, too: drowned in noise, they are what a sensor could tell.
     `state()` and the episode's metrics keep the truth, which is what they are for.
 
-    Results under this wrapper cannot be compared with the published ones.
+    The keyword `leak_free=True` of soc_v0's faces does the same inside the environment, faster.
+    Results without the leaks cannot be compared with the published ones.
 
     Args:
         env: a `parallel_env`, `env` or `vector_env` of soc_env, wrapped or not; the same kind comes back.
