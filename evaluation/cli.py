@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Union
 
 from soc_env.extras import require
@@ -16,8 +16,11 @@ COMMANDS: Final = {
     "sweep": "evaluation.commands.sweep:Sweep",
     "publish": "evaluation.commands.publish:Publish",
     "explain": "evaluation.commands.explain:Explain",
+    "leaderboard": "evaluation.commands.leaderboard:Leaderboard",
+    "replay": "evaluation.commands.replay:Replay",
 }
-"""Subcommand: its dataclass, whose fields are the arguments and whose `run` does the work."""
+"""Subcommand: its dataclass, whose fields are the arguments and whose `run` does the work, or whose `STEPS`
+names such dataclasses."""
 
 DESCRIPTION: Final = "Train and measure autonomous SOC teams. Every command has its own --help."
 
@@ -29,7 +32,7 @@ def main(args: Sequence[str] | None = None) -> None:
         SystemExit: with status 1 if the command fails, 2 if it is not understood, 0 after a help text.
     """
     try:
-        for module in ("tyro", "rich", "scipy"):
+        for module in ("tyro", "rich", "scipy", "jsonschema", "psutil"):
             require(module, extra="evaluation", purpose="soc-env")
     except ImportError as error:
         raise SystemExit(str(error)) from None
@@ -38,9 +41,11 @@ def main(args: Sequence[str] | None = None) -> None:
     name, *rest = list(sys.argv[1:] if args is None else args) or [""]
     try:
         if name in COMMANDS:
-            tyro.cli(_load(name), prog=f"soc-env {name}", args=rest).run()
+            _run(_load(name), f"soc-env {name}", rest)
         else:
-            tyro.cli(_overview(), prog="soc-env", description=DESCRIPTION, args=[name, *rest] if name else [])
+            commands = {name: _load(name) for name in COMMANDS}
+            arguments = [name, *rest] if name else []
+            tyro.cli(_overview(commands), prog="soc-env", description=DESCRIPTION, args=arguments)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read our output, `head` for instance, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -52,11 +57,23 @@ def _load(name: str) -> Any:
     return getattr(importlib.import_module(module), command)
 
 
-def _overview() -> Any:
-    """All subcommands with the first lines of their descriptions, for the help text and error messages."""
+def _run(command: Any, prog: str, args: list[str]) -> None:
+    """Run a command, or of one that has `STEPS` the step that the first argument names."""
     import tyro
 
-    commands = {name: _load(name) for name in COMMANDS}
+    steps = getattr(command, "STEPS", {})
+    if not steps:
+        tyro.cli(command, prog=prog, args=args).run()
+    elif args and args[0] in steps:
+        _run(steps[args[0]], f"{prog} {args[0]}", args[1:])
+    else:
+        tyro.cli(_overview(steps), prog=prog, description=command.__doc__, args=args)
+
+
+def _overview(commands: Mapping[str, Any]) -> Any:
+    """Subcommands with the first lines of their descriptions, for the help text and error messages."""
+    import tyro
+
     described = [
         Annotated[command, tyro.conf.subcommand(name, description=command.__doc__.partition("\n")[0])]
         for name, command in commands.items()

@@ -7,6 +7,9 @@ A name is one of three things:
 - a class, "package.module:Class", which is made without arguments and must need no training;
 - a path: the file of a saved policy, the directory of a training run, or a folder of such directories
   that differ in their training seeds.
+
+The code of this library's own teams runs in the evaluator's process; any other's in a process of its own
+(`evaluation.isolation`).
 """
 
 from __future__ import annotations
@@ -17,13 +20,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from evaluation import paper
-from soc_env.policy import TeamPolicy, load_policy, registered_policies
+from evaluation.isolation import IsolatedPolicy, Limits
+from soc_env.policy import TeamPolicy, class_of_file, load_policy, registered_policies
 
 REGISTRIES: Final = ("agent_zoo", "baselines")
-"""Packages with `list_entries`, `list_learners`, `load` and `trainer`."""
+"""Packages with `list_entries`, `list_learners`, `load`, `trainer` and `REGISTRY`."""
 
 REFERENCES: Final = ("tuned-soar", "zero-enrich")
 """The teams that every other one is compared with."""
@@ -31,6 +35,7 @@ REFERENCES: Final = ("tuned-soar", "zero-enrich")
 _LABELS: Final = {"tuned-soar": "Tuned-SOAR", "zero-enrich": "Zero+enrich", "random": "Random"}
 _RUN_FILE: Final = "run.json"
 _POLICY_FILE: Final = "policy.safetensors"
+_DEFAULT_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class Entrant:
         training_seeds: one policy each; empty for a fixed team.
         run_dirs: where the training run of a seed left its log, by training seed.
         method: the registered learner that a run is of, where `name` is a path.
+        weights: finds the file that `load` reads for a training seed; None where it reads none.
     """
 
     name: str
@@ -52,6 +58,7 @@ class Entrant:
     training_seeds: tuple[int, ...] = ()
     run_dirs: Mapping[int, Path] = field(default_factory=dict)
     method: str | None = None
+    weights: Callable[[int | None], Path] | None = None
 
     @property
     def published(self) -> paper.Row | None:
@@ -101,7 +108,9 @@ def run_directory(runs: Path, env_id: str, name: str, seed: int) -> Path:
     return runs / env_id / f"{name}-{seed}"
 
 
-def find_entrants(name: str, env_id: str, seeds: Sequence[int], runs: Path) -> list[Entrant]:
+def find_entrants(
+    name: str, env_id: str, seeds: Sequence[int], runs: Path, limits: Limits | None = _DEFAULT_LIMITS
+) -> list[Entrant]:
     """The team that `name` stands for, and after it, for a learner, its untrained networks.
 
     Args:
@@ -109,6 +118,7 @@ def find_entrants(name: str, env_id: str, seeds: Sequence[int], runs: Path) -> l
         env_id: the environment to play.
         seeds: training seeds of a registered learner.
         runs: folder with the training runs of registered learners.
+        limits: of the process of a team whose code is not this library's; None loads it into this one.
 
     Raises:
         UnknownTeamError: `name` stands for nothing.
@@ -125,13 +135,22 @@ def find_entrants(name: str, env_id: str, seeds: Sequence[int], runs: Path) -> l
             [path] if (path / _RUN_FILE).is_file() else sorted(f.parent for f in path.glob(f"*/{_RUN_FILE}"))
         )
         if run_dirs:
-            return _training_runs(name, run_dirs)
-    elif path.is_file() or _names_a_class(name) or name in registered_policies():
-        return [Entrant(name, "fixed", lambda _: load_policy(name))]
+            return _training_runs(name, run_dirs, limits)
+    elif path.is_file():
+        return [Entrant(name, "fixed", lambda _: _load_any(path, limits), weights=lambda _: path)]
+    elif _names_a_class(name) or name in registered_policies():
+        return [Entrant(name, "fixed", lambda _: _load_any(name, limits))]
     raise UnknownTeamError(
         f"a team must be one of {', '.join(known_teams())}, or package.module:Class, or the path of a "
         f"policy file, a training run or a folder of training runs; got {name!r}"
     )
+
+
+def _load_any(name: str | Path, limits: Limits | None) -> TeamPolicy:
+    module, colon, _ = (class_of_file(name) if isinstance(name, Path) else name).partition(":")
+    if limits is None or (colon and module.partition(".")[0] in REGISTRIES):
+        return load_policy(name)
+    return cast(TeamPolicy, IsolatedPolicy(name, limits))  # it has what the evaluator calls
 
 
 def _load_fixed(registry: Any, name: str, env_id: str, _: int | None) -> TeamPolicy:
@@ -143,7 +162,14 @@ def _registered_learner(
 ) -> list[Entrant]:
     run_dirs = {seed: run_directory(runs, env_id, name, seed) for seed in seeds}
     return [
-        Entrant(name, "trained", lambda seed: registry.load(name, seed=seed, env_id=env_id), seeds, run_dirs),
+        Entrant(
+            name,
+            "trained",
+            lambda seed: registry.load(name, seed=seed, env_id=env_id),
+            seeds,
+            run_dirs,
+            weights=lambda seed: registry.REGISTRY.weights(name, seed, env_id),
+        ),
         Entrant(
             name,
             "untrained",
@@ -153,7 +179,7 @@ def _registered_learner(
     ]
 
 
-def _training_runs(name: str, run_dirs: Sequence[Path]) -> list[Entrant]:
+def _training_runs(name: str, run_dirs: Sequence[Path], limits: Limits | None) -> list[Entrant]:
     identities = [json.loads((run_dir / _RUN_FILE).read_text("utf-8")) for run_dir in run_dirs]
     learners = sorted({identity["learner"] for identity in identities})
     if len(learners) != 1:
@@ -166,9 +192,12 @@ def _training_runs(name: str, run_dirs: Sequence[Path]) -> list[Entrant]:
         raise ValueError(f"{name}: training runs must have different seeds to make a row, got {seeds}")
     by_seed = dict(sorted(by_seed.items()))
 
-    def trained(seed: int | None) -> TeamPolicy:
+    def weights(seed: int | None) -> Path:
         assert seed is not None
-        return load_policy(by_seed[seed] / _POLICY_FILE)
+        return by_seed[seed] / _POLICY_FILE
+
+    def trained(seed: int | None) -> TeamPolicy:
+        return _load_any(weights(seed), limits)
 
     def untrained(seed: int | None) -> TeamPolicy:
         assert seed is not None
@@ -178,7 +207,7 @@ def _training_runs(name: str, run_dirs: Sequence[Path]) -> list[Entrant]:
 
     training_seeds = tuple(by_seed)
     return [
-        Entrant(name, "trained", trained, training_seeds, by_seed, learners[0]),
+        Entrant(name, "trained", trained, training_seeds, by_seed, learners[0], weights),
         Entrant(name, "untrained", untrained, training_seeds, method=learners[0]),
     ]
 

@@ -67,7 +67,7 @@ class Results:
         head = (
             f"# Teams on {self.spec.env_id}\n\nEnvironment {self.spec.env_id} with "
             f"{settings or 'its default settings'}; evaluation protocol {PROTOCOL_VERSION}; soc-env "
-            f"{_versions()['soc-env']}; {self.created}. ↑ means that more is better, ↓ that less is.\n"
+            f"{package_versions()['soc-env']}; {self.created}. ↑ means that more is better, ↓ that less is.\n"
         )
         return "\n".join([head, *(table.to_markdown() for table in self.tables())])
 
@@ -79,7 +79,7 @@ class Results:
             "protocol_version": PROTOCOL_VERSION,
             "created": self.created,
             "wall_clock_seconds": round(self.seconds, 2),
-            "versions": {**_versions(), "python": platform.python_version()},
+            "versions": {**package_versions(), "python": platform.python_version()},
             "machine": f"{platform.system()} {platform.machine()}",
             "environment": {"id": self.spec.env_id, "config": dict(self.spec.config)},
             "episodes_per_seed": self.num_episodes,
@@ -220,7 +220,7 @@ def _seeds_json(row: Row) -> list[dict[str, Any]]:
 
 
 def _held_out_json(row: Row) -> dict[str, Any]:
-    return {"metrics": None if row.values is None else _estimate_json(row.estimate)}
+    return {"metrics": None if row.values is None else estimate_json(row.estimate)}
 
 
 def _paper_json(row: Row) -> dict[str, Any]:
@@ -244,11 +244,11 @@ def _difference_json(difference: Difference) -> dict[str, Any]:
     return {
         "name": difference.row.entrant.name,
         "less": {"name": reference.name, "kind": reference.kind},
-        "metrics": _estimate_json(difference.estimate),
+        "metrics": estimate_json(difference.estimate),
     }
 
 
-def _estimate_json(estimate: statistics.Estimate) -> dict[str, Any]:
+def estimate_json(estimate: statistics.Estimate) -> dict[str, Any]:
     parts = {field.name: getattr(estimate, field.name) for field in dataclasses.fields(estimate)}
     del parts["seed_means"]
     parts["std"] = estimate.std
@@ -268,7 +268,7 @@ def _plain(value: Any) -> Any:
     return None if math.isnan(value) else float(value)
 
 
-def _versions() -> Mapping[str, str | None]:
+def package_versions() -> Mapping[str, str | None]:
     versions: dict[str, str | None] = {}
     for package in _PACKAGES:
         try:

@@ -83,7 +83,7 @@ def load_policy(name: str | Path) -> TeamPolicy:
     """
     path = Path(name)
     if path.is_file():
-        return _checked(_class_named(_class_of_file(path), name).load(path), name)
+        return _checked(_class_named(class_of_file(path), name).load(path), name)
     if ":" in str(name):
         return _checked(_class_named(str(name), name)(), name)
     registered = registered_policies()
@@ -105,7 +105,7 @@ def _class_named(reference: str, name: str | Path) -> Any:
     return getattr(found, attribute)
 
 
-def _class_of_file(path: Path) -> str:
+def class_of_file(path: Path) -> str:
     """The "package.module:Class" in a policy's file."""
     try:
         with path.open("rb") as file:

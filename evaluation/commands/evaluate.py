@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +14,12 @@ import tyro
 from rich.console import Console
 
 from agent_zoo.files import write_atomically, write_json_atomically
-from evaluation import paper
+from evaluation import paper, trajectories
 from evaluation.commands import arg
 from evaluation.comparison import Row, held_out_row, paper_row
 from evaluation.entrants import REFERENCES, Entrant, find_entrants
 from evaluation.environments import EnvSpec, read_settings
+from evaluation.isolation import Limits
 from evaluation.progress import EpisodeProgress, episode_progress
 from evaluation.protocol import NUM_EPISODES
 from evaluation.report import Results
@@ -26,8 +28,87 @@ from evaluation.seeds import EVALUATION_SEEDS, check_training_seed, evaluation_s
 PIPED_WIDTH = 100  # columns, where the output is no terminal
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProcessOptions:
+    """How commands run teams whose code is not soc-env's."""
+
+    isolate: bool = True
+    """Run a team whose code is not soc-env's in a process of its own, without what it prints."""
+
+    act_seconds: float = Limits.act_seconds
+    """Seconds that such a team may take for the actions of a step, in all lanes together."""
+
+    load_seconds: float = Limits.load_seconds
+    """Seconds that such a team may take to be loaded."""
+
+    memory_gib: float = Limits.memory_gib
+    """Resident memory, in GiB, of such a team's process with those that it starts."""
+
+    def limits(self) -> Limits | None:
+        """As `evaluation.entrants.find_entrants` wants them: None for no process of a team's own.
+
+        Raises:
+            ValueError: a limit that makes no sense.
+        """
+        return Limits(self.act_seconds, self.load_seconds, self.memory_gib) if self.isolate else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlayOptions(ProcessOptions):
+    """What the commands that play teams on held-out seeds share."""
+
+    seeds: Annotated[tuple[int, ...], tyro.conf.arg(metavar="INT [INT ...]")] = paper.SEEDS
+    """Training seeds of registered learners."""
+
+    episodes: int = NUM_EPISODES
+    """Episodes for each seed."""
+
+    seed: int = EVALUATION_SEEDS.start
+    """The first evaluation seed; the k-th training seed plays the k-th evaluation seed from here."""
+
+    env: Annotated[str, tyro.conf.arg(metavar="ENV")] = "soc_v0"
+    """The environment."""
+
+    hosts_per_segment: Annotated[int | None, arg("INT")] = None
+    """Hosts in each segment; by default the environment's own number."""
+
+    env_set: Annotated[tuple[str, ...], arg("KEY=VALUE [KEY=VALUE ...]")] = ()
+    """Other settings of the environment, for instance stealth=0.9 max_steps=100."""
+
+    def environment(self) -> EnvSpec:
+        """The environment asked for.
+
+        Raises:
+            TypeError, ValueError: there is no such environment or setting.
+        """
+        config = read_settings(self.env_set)
+        if self.hosts_per_segment is not None:
+            config["hosts_per_segment"] = self.hosts_per_segment
+        spec = EnvSpec(self.env, config)
+        spec.make_vector_env(1).close()  # so that a wrong setting is said now, not in every row
+        return spec
+
+    def check(self) -> None:
+        """Refuse seeds and episodes that make no sense.
+
+        Raises:
+            ValueError: the message names the option and its value.
+        """
+        if self.episodes < 1:
+            raise ValueError(f"--episodes must be at least 1, got {self.episodes}")
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"--seeds must be different training seeds, got {list(self.seeds)}")
+        for seed in self.seeds:
+            check_training_seed(seed, "--seeds")
+
+    def evaluation_seeds(self, entrants: Sequence[Entrant]) -> tuple[int, ...]:
+        """As many evaluation seeds as the training seeds of any of them."""
+        count = max(len(self.seeds), *(len(entrant.training_seeds) for entrant in entrants))
+        return evaluation_seeds(count, self.seed)
+
+
 @dataclass(frozen=True)
-class Evaluate:
+class Evaluate(PlayOptions):
     """Play teams and show how good they are, with 95 % intervals.
 
     A TEAM is a registered name such as rule-soar or single-drl (any unknown one lists them all), a
@@ -39,7 +120,10 @@ class Evaluate:
       exactly one a lane, with its greedy actions. Tuned-SOAR, Zero+enrich and a learner's own
       untrained networks are played beside it, and differences are taken episode by episode.
     - paper, to compare with the published table: for learners the last episodes of their
-      training runs, from the logs under --runs; teams that do not learn are played.
+      training runs, from the logs under --runs; teams that do not learn are played on --seeds.
+
+    A class or file that is not of soc-env runs in a process of its own, with limits of time and memory;
+      that is no sandbox: it can still read and write your files.
 
     A team that cannot be measured is said to, and does not stop the others; the exit status is then 1.
 
@@ -59,36 +143,24 @@ class Evaluate:
     protocol: Literal["held-out", "paper", "both"] = "held-out"
     """How to measure; see above."""
 
-    seeds: Annotated[tuple[int, ...], tyro.conf.arg(metavar="INT [INT ...]")] = paper.SEEDS
-    """Training seeds of registered learners, and the seeds of the paper's protocol."""
-
-    episodes: int = NUM_EPISODES
-    """Episodes for each seed."""
-
-    seed: int = EVALUATION_SEEDS.start
-    """The first evaluation seed; the k-th training seed plays the k-th evaluation seed from here."""
-
-    env: Annotated[str, tyro.conf.arg(metavar="ENV")] = "soc_v0"
-    """The environment."""
-
-    hosts_per_segment: Annotated[int | None, arg("INT")] = None
-    """Hosts in each segment; by default the environment's own number."""
-
-    env_set: Annotated[tuple[str, ...], arg("KEY=VALUE [KEY=VALUE ...]")] = ()
-    """Other settings of the environment, for instance stealth=0.9 max_steps=100."""
-
     runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs")
     """Where `soc-env train` keeps its runs, whose logs the paper's protocol reads."""
 
     output: Annotated[Path | None, arg("FOLDER")] = None
     """Folder for table.md and results.json; by default nothing is written."""
 
+    record: Annotated[Path | None, arg("FOLDER")] = None
+    """Folder for held-out episodes, a .npz for each team, for offline learning and `soc-env replay`."""
+
+    record_episodes: int = trajectories.NUM_EPISODES
+    """With --record: how many episodes of a team at most, from all its evaluation seeds alike."""
+
     def run(self) -> None:
         """Play, print the tables and write the files."""
         try:
-            spec = self._environment()
+            spec = self.environment()
             entrants = self._entrants(spec)
-            held_out_seeds = self._evaluation_seeds(entrants)
+            held_out_seeds = self.evaluation_seeds(entrants)
         except (TypeError, ValueError, ImportError) as error:
             raise SystemExit(f"soc-env evaluate: {error}") from None
 
@@ -113,33 +185,27 @@ class Evaluate:
             console.print(table.to_rich(), "")
         if self.output is not None:
             console.print(f"Written: {self.output / 'table.md'} and results.json beside it", soft_wrap=True)
+        if self.record is not None:
+            console.print(f"Recorded episodes: {self.record}", soft_wrap=True, markup=False, highlight=False)
         if any(row.error for row in (*held_out_rows, *paper_rows)):
             raise SystemExit(1)
-
-    def _environment(self) -> EnvSpec:
-        config = read_settings(self.env_set)
-        if self.hosts_per_segment is not None:
-            config["hosts_per_segment"] = self.hosts_per_segment
-        spec = EnvSpec(self.env, config)
-        spec.make_vector_env(1).close()  # so that a wrong setting is said now, not in every row
-        return spec
 
     def _entrants(self, spec: EnvSpec) -> list[Entrant]:
         if not self.teams:
             raise ValueError("give at least one team; `soc-env evaluate --help` says what can be given")
-        if self.episodes < 1:
-            raise ValueError(f"--episodes must be at least 1, got {self.episodes}")
-        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
-            raise ValueError(f"--seeds must be different training seeds, got {list(self.seeds)}")
-        for seed in self.seeds:
-            check_training_seed(seed, "--seeds")
+        self.check()
         references = () if self.protocol == "paper" else REFERENCES
         names = dict.fromkeys((*self.teams, *references))
-        return [e for name in names for e in find_entrants(name, spec.env_id, self.seeds, self.runs)]
-
-    def _evaluation_seeds(self, entrants: list[Entrant]) -> tuple[int, ...]:
-        count = max(len(self.seeds), *(len(entrant.training_seeds) for entrant in entrants))
-        return evaluation_seeds(count, self.seed)
+        limits = self.limits()
+        found = (find_entrants(name, spec.env_id, self.seeds, self.runs, limits) for name in names)
+        entrants = [entrant for own in found for entrant in own]
+        if self.record is not None:
+            if self.protocol == "paper":
+                raise ValueError(
+                    "--record must be left out with --protocol paper: it records held-out episodes"
+                )
+            trajectories.check_recording(self.record, entrants, self.record_episodes)
+        return entrants
 
     def _held_out(
         self, entrant: Entrant, spec: EnvSpec, seeds: tuple[int, ...], progress: EpisodeProgress
@@ -147,7 +213,11 @@ class Evaluate:
         untrained = ", untrained" if entrant.kind == "untrained" else ""
         blocks = len(entrant.training_seeds) or len(seeds)
         bar = progress.bar(f"{entrant.label}{untrained}", blocks * self.episodes)
-        return held_out_row(entrant, spec, seeds, self.episodes, bar)
+        if self.record is None:
+            return held_out_row(entrant, spec, seeds, self.episodes, bar)
+        return trajectories.record_held_out(
+            self.record, entrant, spec, seeds, self.episodes, self.record_episodes, bar
+        )
 
     def _paper(self, entrant: Entrant, spec: EnvSpec, progress: EpisodeProgress) -> Row:
         if entrant.kind != "fixed":

@@ -1,0 +1,210 @@
+"""`soc-env leaderboard`: entries that others can check, and their ranking."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import tyro
+from rich.console import Console
+
+from agent_zoo.files import write_atomically, write_json_atomically
+from evaluation.commands import arg
+from evaluation.commands.evaluate import PIPED_WIDTH, PlayOptions, ProcessOptions
+from evaluation.entrants import Entrant, find_entrants
+from evaluation.isolation import Limits
+from evaluation.leaderboard.build import build, tables, to_markdown
+from evaluation.leaderboard.entry import EntryError, check_name, read_entry
+from evaluation.leaderboard.submit import Submission, entry_stem, submit
+from evaluation.leaderboard.verify import Verified, verify
+from evaluation.progress import EpisodeProgress, episode_progress
+from evaluation.report import held_out_table
+
+_RUNS = Path("runs")  # of no use here: nothing reads training logs
+
+
+@dataclass(frozen=True)
+class Submit(PlayOptions):
+    """Play teams under the held-out protocol and write their entries.
+
+    - A TEAM is what `soc-env evaluate` takes: a registered name, a class package.module:Class that
+      needs no arguments, or the path of a saved policy, of a training run or of a folder of runs.
+    - An entry is a JSON file, named after the team, and beside it an .npz file with every action.
+    - A class or file that is not of soc-env runs in a process of its own, with limits of time and
+      memory; that is no sandbox: it can still read and write your files.
+    - A team that fails gets no entry and does not stop the others; the exit status is then 1.
+
+    For example:
+      soc-env leaderboard submit tuned-soar my_package.my_module:MyTeam
+      soc-env leaderboard submit runs/soc_v0 --name "HMARL-SOC, mine"
+    """
+
+    teams: Annotated[
+        tuple[str, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="TEAM [TEAM ...]", help_behavior_hint="(required)"),
+    ]
+    """The teams to play; see above."""
+
+    name: Annotated[str | None, arg("NAME")] = None
+    """What the leaderboard calls the team, if it is a single one; by default as tables do."""
+
+    output: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("leaderboard/entries")
+    """Where the entries go."""
+
+    def run(self) -> None:
+        """Play, write the entries and print the figures."""
+        try:
+            self.check()
+            spec = self.environment()
+            limits = self.limits()
+            entrants = [find_entrants(team, spec.env_id, self.seeds, _RUNS, limits)[0] for team in self.teams]
+            names = self._names(entrants)
+            seeds = self.evaluation_seeds(entrants)
+        except (TypeError, ValueError, ImportError) as error:
+            raise SystemExit(f"soc-env leaderboard submit: {error}") from None
+        submissions: list[Submission] = []
+        with episode_progress(Console(stderr=True)) as progress:
+            for entrant, name in zip(entrants, names, strict=True):
+                bar = progress.bar(name, (len(entrant.training_seeds) or len(seeds)) * self.episodes)
+                submissions.append(submit(entrant, spec, seeds, self.episodes, self.output, name, bar))
+        console = _console()
+        rows = [submission.row for submission in submissions]
+        console.print(held_out_table(rows, self.episodes, "mean").to_rich(), "")
+        paths = [submission.path for submission in submissions if submission.path is not None]
+        _say(console, *(f"Written: {path} and {path.stem}.npz beside it" for path in paths))
+        if any(row.error for row in rows):
+            raise SystemExit(1)
+
+    def _names(self, entrants: list[Entrant]) -> list[str]:
+        if not entrants:
+            raise ValueError("give at least one team; `soc-env evaluate --help` says what can be given")
+        if self.name is not None and len(entrants) > 1:
+            raise ValueError(f"--name must be left out with {len(entrants)} teams, got {self.name!r}")
+        names = [self.name or entrant.label for entrant in entrants]
+        for name in names:
+            check_name(name)
+        stem, count = Counter(entry_stem(name) for name in names).most_common(1)[0]
+        if count > 1:
+            raise ValueError(
+                f"teams must have different names, got {count} for {stem}.json; submit one alone"
+            )
+        return names
+
+
+@dataclass(frozen=True)
+class Verify(ProcessOptions):
+    """Check entries: play their actions again, and ask their policies once more.
+
+    - The replay must give every figure exactly; the first that differs is named.
+    - Then the policy is given the observations, and its actions are compared with the stored ones. The
+      policy is the one given with --policy, or that of a registered team whose weights are there;
+      code that only the entry names is not run.
+    - An entry that is rejected does not stop the others; the exit status is then 1.
+
+    For example:
+      soc-env leaderboard verify leaderboard/entries/tuned-soar.json
+      soc-env leaderboard verify theirs.json --policy their_package.module:TheirTeam
+    """
+
+    entries: Annotated[
+        tuple[Path, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="ENTRY [ENTRY ...]", help_behavior_hint="(required)"),
+    ]
+    """JSON files, their actions beside them."""
+
+    policy: Annotated[str | None, arg("TEAM")] = None
+    """The team that the entries are said to be of, as `soc-env evaluate` takes it."""
+
+    def run(self) -> None:
+        """Check, and say of each entry whether it holds."""
+        try:
+            limits = self.limits()
+            if not self.entries:
+                raise ValueError("give at least one entry")
+        except ValueError as error:
+            raise SystemExit(f"soc-env leaderboard verify: {error}") from None
+        lines, rejected = [], False
+        with episode_progress(Console(stderr=True)) as progress:
+            for path in self.entries:
+                try:
+                    found = self._verify(path, limits, progress)
+                    text = f"verified: {found.num_episodes:,} episodes replayed exactly; {found.policy}"
+                except EntryError as error:
+                    text, rejected = f"rejected: {error}", True
+                lines.append(f"{path}: {text}")
+        _say(_console(), *lines)
+        if rejected:
+            raise SystemExit(1)
+
+    def _verify(self, path: Path, limits: Limits | None, progress: EpisodeProgress) -> Verified:
+        entry = read_entry(path)
+        policy = None
+        if self.policy is not None:
+            seeds = entry.training_seeds
+            try:
+                policy = find_entrants(self.policy, entry.spec.env_id, seeds, _RUNS, limits)[0]
+            except ValueError as error:
+                raise SystemExit(f"soc-env leaderboard verify: --policy: {error}") from None
+        return verify(entry, policy, progress.bar)
+
+
+@dataclass(frozen=True)
+class Build:
+    """Rank a folder of entries: leaderboard.json for machines, leaderboard.md for people.
+
+    - Teams are ranked by their mean reward among those that played the same environment.
+    - Entries are checked, but not replayed, which `soc-env leaderboard verify` does. One that is no
+      valid entry is refused with the reason and does not stop the others; the exit status is then 1.
+
+    For example:
+      soc-env leaderboard build leaderboard/entries --output leaderboard
+    """
+
+    entries: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]
+    """The folder of entries."""
+
+    output: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("leaderboard")
+    """Where leaderboard.json and leaderboard.md go: another folder than that of the entries."""
+
+    def run(self) -> None:
+        """Rank, write and print."""
+        try:
+            if self.output.resolve() == self.entries.resolve():
+                raise ValueError(
+                    f"--output must be another folder than that of the entries, got {self.output}"
+                )
+            document = build(self.entries)
+        except ValueError as error:
+            raise SystemExit(f"soc-env leaderboard build: {error}") from None
+        write_atomically(self.output / "leaderboard.md", to_markdown(document).encode())
+        write_json_atomically(self.output / "leaderboard.json", document)
+        console = _console()
+        for table in tables(document):
+            console.print(table.to_rich(), "")
+        _say(
+            console, *(f"{refused['file']}: refused: {refused['reason']}" for refused in document["refused"])
+        )
+        _say(console, f"Written: {self.output / 'leaderboard.json'} and leaderboard.md beside it")
+        if document["refused"]:
+            raise SystemExit(1)
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Rank teams by entries that anyone can check."""
+
+    STEPS: ClassVar[dict[str, type]] = {"submit": Submit, "verify": Verify, "build": Build}
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+
+
+def _say(console: Console, *lines: str) -> None:
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)

@@ -1,0 +1,102 @@
+"""`soc-env replay`: a page on which one can watch an episode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from agent_zoo.files import write_atomically
+from evaluation import trajectories
+from evaluation.checks import PolicyError
+from evaluation.commands import arg
+from evaluation.entrants import find_entrants
+from evaluation.environments import EnvSpec, read_settings
+from evaluation.replay.episode import Episode, play_again, play_episode
+from evaluation.replay.page import render
+from evaluation.seeds import EVALUATION_SEEDS
+
+
+@dataclass(frozen=True)
+class Replay:
+    """Play an episode and write a page on which one can watch it: one HTML file, for any browser.
+
+    - A TEAM is what `soc-env evaluate` plays: a registered name, a class or a path. It plays the
+      episode of --seed and --lane with its greedy actions.
+    - Or it is a file that `soc-env evaluate --record` wrote: then the recorded actions are taken
+      again, in the environment that they were recorded in.
+    - The page shows what no team gets to see: the hosts as they are, the attacker and its phase.
+
+    For example:
+      soc-env replay tuned-soar --lane 3 --output tuned-soar.html
+      soc-env replay runs/soc_v0/single-drl-42 --seed 1000000007
+    """
+
+    team: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TEAM")]
+    """The team; see above."""
+
+    seed: int = EVALUATION_SEEDS.start
+    """The episode's seed."""
+
+    lane: int = 0
+    """The episode's lane under that seed."""
+
+    training_seed: int = 42
+    """Training seed of a registered learner, or of one of several training runs."""
+
+    env: Annotated[str, tyro.conf.arg(metavar="ENV")] = "soc_v0"
+    """The environment; not for recorded episodes, which have their own."""
+
+    env_set: Annotated[tuple[str, ...], arg("KEY=VALUE [KEY=VALUE ...]")] = ()
+    """Settings of the environment, for instance stealth=0.9; not for recorded episodes."""
+
+    output: Annotated[Path, tyro.conf.arg(metavar="FILE")] = Path("replay.html")
+    """Where the page goes."""
+
+    def run(self) -> None:
+        """Play and write."""
+        try:
+            self._check()
+            recorded = Path(self.team).suffix == trajectories.SUFFIX
+            team, episode = self._recorded() if recorded else self._played()
+        except (TypeError, ValueError, FileNotFoundError, ImportError, PolicyError) as error:
+            raise SystemExit(f"soc-env replay: {error}") from None
+        write_atomically(self.output, render(episode, team).encode())
+        steps = len(episode.moments) - 1
+        message = f"{team}, seed {self.seed}, lane {self.lane}: {episode.moments[-1].outcome} at step {steps}"
+        console = Console()
+        for line in (message, f"Written: {self.output}"):
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+    def _check(self) -> None:
+        for argument, value in (("seed", self.seed), ("lane", self.lane)):
+            if value < 0:
+                raise ValueError(f"--{argument} must be at least 0, got {value}")
+
+    def _recorded(self) -> tuple[str, Episode]:
+        if self.env_set:
+            raise ValueError(
+                f"--env-set must be left out for recorded episodes, got {' '.join(self.env_set)}"
+            )
+        recorded = trajectories.load(self.team)
+        trajectory = recorded.find(self.seed, self.lane)
+        label = _named(recorded.metadata["team"]["label"], trajectory.training_seed)
+        return label, play_again(trajectory, recorded.spec)
+
+    def _played(self) -> tuple[str, Episode]:
+        spec = EnvSpec(self.env, read_settings(self.env_set))
+        entrant, *_ = find_entrants(self.team, spec.env_id, (self.training_seed,), Path("runs"))
+        seeds = entrant.training_seeds
+        training_seed = seeds[0] if len(seeds) == 1 else self.training_seed if seeds else None
+        if seeds and training_seed not in seeds:
+            known = ", ".join(map(str, seeds))
+            raise ValueError(f"--training-seed must be one of {known} for {self.team}, got {training_seed}")
+        policy = entrant.load(training_seed)
+        return _named(entrant.label, training_seed), play_episode(policy, spec, self.seed, self.lane)
+
+
+def _named(label: str, training_seed: int | None) -> str:
+    return label if training_seed is None else f"{label}, training seed {training_seed}"
