@@ -177,7 +177,7 @@ def test_faithfulness_is_measured_drawn_and_written(
     run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "faithful"
-    arguments = ("--faithfulness", "--lanes", "32", "--output", str(output), *SETTINGS)
+    arguments = ("--faithfulness", "--lanes", "128", "--output", str(output), *SETTINGS)
     assert run("explain", str(run_dir), *arguments) == 0
     text = words(capsys.readouterr().out)
     for word in (
