@@ -80,17 +80,18 @@ class TeamLearner:
     def set_progress(self, progress: float) -> None:
         """Scale learning rates and noise for `progress`, the part of the training's episodes done."""
         noise_scale = self.config.final_noise**progress
+        falling = max(0.0, progress - self.config.full_rate) / (1 - self.config.full_rate)
+        scale = self.config.final_scale**falling
         for explorer in (self.responder, self.hunter.actor, self.hunter.target_actor):
             explorer.noise_scale = noise_scale
         for actor in (self.hunter, self.responder):
-            actor.proximity = actor.config.proximity / self.config.final_scale**progress
+            actor.proximity = actor.config.proximity / scale
         for name, agent in self.agents.items():
-            settings = self.config.coordinator if name == COORDINATOR else self.config
-            scale = settings.final_scale**progress
+            own_scale = self.config.coordinator.final_scale**progress if name == COORDINATOR else scale
             for part in agent.parts().values():
                 if isinstance(part, torch.optim.Optimizer):
                     for group in part.param_groups:
-                        group["lr"] = group.setdefault("initial_lr", group["lr"]) * scale
+                        group["lr"] = group.setdefault("initial_lr", group["lr"]) * own_scale
 
     def update_tier_2(self, progress: float) -> dict[str, Tensor]:
         """One update of hunter, triage and responder from the same transitions; returns what to watch.
