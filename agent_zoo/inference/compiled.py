@@ -1,0 +1,161 @@
+"""The fused team compiled ahead of time, by torch.export and AOTInductor, for one kind of machine.
+
+One safetensors file holds machine code for a batch of 1 and for batches of any size, what it was made for,
+and the team itself, which plays eagerly where the code does not fit. Loading such a file runs the code in
+it: load only files that you would run.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agent_zoo.hmarl_soc.config import Config
+from agent_zoo.hmarl_soc.team import HMARLSOC, TeamActors
+from agent_zoo.inference.fused import FusedTeam
+from agent_zoo.inference.policy import FusedPolicy, Run
+from agent_zoo.learning import checkpoint
+from agent_zoo.learning.config import from_mapping, to_mapping
+from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
+from soc_env.team import CONTROL_SLICES, COORDINATOR, JOINT_OBSERVATION_SIZE
+
+BATCHES = {"single": 1, "batch": 64}
+"""Compiled computations: lanes of the example that each is traced with, "batch" for any number from 2 on."""
+
+LARGEST_BATCH = 2**20
+
+
+class CompilationError(RuntimeError):
+    """This machine cannot compile; the message says what is missing."""
+
+
+def target() -> dict[str, str]:
+    """What compiled code depends on: it runs where all of this is the same."""
+    return {
+        "torch": torch.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+def compile_team(policy: HMARLSOC) -> dict[str, bytes]:
+    """Machine code {name of BATCHES: package} of the team's decision, for this machine; takes about a minute.
+
+    Raises:
+        CompilationError: there is no working C++ compiler, or it failed.
+        ValueError: see `FusedTeam`.
+    """
+    team = FusedTeam(policy).eval()
+    packages = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, lanes in BATCHES.items():
+            path = str(Path(folder) / f"{name}.pt2")
+            try:
+                packages[name] = _compiled(team, lanes, path)
+            except Exception as error:  # what a compiler can fail with is the compiler's affair
+                raise CompilationError(
+                    f"compiling needs a C++ compiler that torch can use (g++ or clang++, or the one that the "
+                    f"environment variable CXX names); it failed with {type(error).__name__}: {error}"
+                ) from error
+    return packages
+
+
+@torch.no_grad()
+def _compiled(team: FusedTeam, lanes: int, path: str) -> bytes:
+    from torch._inductor import aoti_compile_and_package
+
+    width = CONTROL_SLICES[COORDINATOR].stop
+    example = (
+        torch.zeros(lanes, JOINT_OBSERVATION_SIZE),
+        torch.zeros(lanes, width),
+        torch.zeros(lanes, dtype=torch.int64),
+    )
+    shapes = None
+    if lanes > 1:
+        batch = torch.export.Dim("batch", min=2, max=LARGEST_BATCH)
+        shapes = ({0: batch},) * len(example)
+    exported = torch.export.export(team, example, dynamic_shapes=shapes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch warns of its own internals
+        aoti_compile_and_package(exported, package_path=path)
+    return Path(path).read_bytes()
+
+
+class CompiledTeam(FusedPolicy):
+    """HMARL-SOC as compiled code; a `soc_env.policy.TeamPolicy`.
+
+    Attributes:
+        is_compiled: False where the file's code does not fit this machine and the team plays eagerly.
+    """
+
+    class_name: ClassVar[str] = "agent_zoo.inference.compiled:CompiledTeam"
+
+    def __init__(self, policy: HMARLSOC, packages: Mapping[str, bytes], made_for: Mapping[str, str]) -> None:
+        """Args: packages: see `compile_team`; made_for: the `target` of the machine that compiled them."""
+        self.policy, self.packages, self.made_for = policy, dict(packages), dict(made_for)
+        here = target()
+        differing = [name for name, value in here.items() if made_for.get(name) != value]
+        self.is_compiled = not differing
+        if differing:
+            listed = ", ".join(f"{name} {made_for.get(name)} (here {here[name]})" for name in differing)
+            warnings.warn(f"the team was compiled for {listed}: it plays eagerly, slower", stacklevel=2)
+        run: Run = self._loaded() if self.is_compiled else FusedTeam(policy).eval()
+        super().__init__(run, policy.env_id, policy.config.coordinator.interval)
+
+    @classmethod
+    def compile(cls, policy: HMARLSOC) -> Self:
+        """Compile a team for this machine; see `compile_team`."""
+        return cls(policy, compile_team(policy), target())
+
+    def _loaded(self) -> Run:
+        from torch._inductor import aoti_load_package
+
+        run = {}
+        with tempfile.TemporaryDirectory() as folder:
+            for name, package in self.packages.items():
+                path = Path(folder) / f"{name}.pt2"
+                path.write_bytes(package)
+                # The loader's own call skips the checks and the tree of arguments of the wrapper around it.
+                run[name] = aoti_load_package(str(path)).loader.run
+
+        def decide(observation: Tensor, directive: Tensor, age: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            decided = run["single" if len(age) == 1 else "batch"]([observation, directive, age])
+            controls, verdict, age = decided
+            return controls, verdict, age
+
+        return decide
+
+    def save(self, path: str | Path) -> None:
+        """Write one safetensors file with the code, the team and what the code was made for."""
+        tensors: dict[str, NDArray[Any]] = {
+            f"code.{name}": np.frombuffer(package, np.uint8) for name, package in self.packages.items()
+        }
+        tensors |= checkpoint.prefixed("team", checkpoint.module_tensors(self.policy.actors))
+        save_policy_file(
+            Path(path),
+            tensors,
+            class_name=self.class_name,
+            config={"team": to_mapping(self.policy.config), "target": self.made_for},
+            env_id=self.env_id,
+            version=self.version,
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a file that `save` wrote; warns where its code does not fit this machine."""
+        tensors, about = load_policy_file(Path(path), cls.class_name)
+        config: Config = from_mapping(Config, about["config"]["team"])
+        actors = TeamActors(config)
+        checkpoint.load_module_tensors(actors, checkpoint.part("team", tensors))
+        packages = {name: array.tobytes() for name, array in checkpoint.part("code", tensors).items()}
+        return cls(HMARLSOC(actors, config), packages, json.loads(json.dumps(about["config"]["target"])))

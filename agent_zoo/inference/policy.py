@@ -1,0 +1,51 @@
+"""A fused team as a policy: whatever runs the computation, directives are remembered here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from soc_env.team import AGENTS, CONTROL_SLICES, COORDINATOR, TRIAGE, Actions, join_observations
+
+Run = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
+"""As `FusedTeam.forward`."""
+
+
+class FusedPolicy:
+    """A team that plays by `run`; subclasses say how they are saved and loaded.
+
+    Args:
+        run: see `Run`.
+        env_id: the scenario that it plays.
+        interval: K, steps for which a directive is held.
+    """
+
+    version: ClassVar[str] = "1"
+
+    def __init__(self, run: Run, env_id: str, interval: int) -> None:
+        self.run, self.env_id, self.interval = run, env_id, interval
+        self.reset(0)
+
+    def reset(self, num_envs: int, seed: int | None = None) -> None:
+        """Forget all directives; nothing is drawn, so `seed` changes nothing."""
+        width = CONTROL_SLICES[COORDINATOR].stop
+        self._directive = torch.zeros(num_envs, width)
+        self._age = torch.full((num_envs,), self.interval)
+
+    @torch.inference_mode()
+    def act(
+        self, observations: Mapping[str, NDArray[np.float32]], episode_starts: NDArray[np.bool_] | None = None
+    ) -> Actions:
+        """Actions {agent: float32 (num_envs, dim) in [-1, 1], or int64 (num_envs,)}."""
+        if episode_starts is not None:
+            self._age[torch.from_numpy(episode_starts)] = self.interval
+        joint = torch.from_numpy(join_observations(observations))
+        controls, verdict, self._age = self.run(joint, self._directive, self._age)
+        self._directive = controls[:, CONTROL_SLICES[COORDINATOR]].clone()  # the caller gets the original
+        played, chosen = controls.numpy(), verdict.numpy()
+        return {a: chosen if a == TRIAGE else played[:, CONTROL_SLICES[a]] for a in AGENTS}

@@ -1,0 +1,108 @@
+"""The fused team decides what the four networks decide; compiled code decides the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import agent_zoo
+from agent_zoo.hmarl_soc import HMARLSOC
+from agent_zoo.inference import CompilationError, CompiledTeam, FusedPolicy, FusedTeam, compiled
+from soc_env import soc_v0
+from soc_env.policy import TeamPolicy, load_policy
+from soc_env.team import AGENTS
+
+
+def team(*overrides: str, config: str = "hmarl-soc") -> HMARLSOC:
+    """A team whose weights are all large enough to matter."""
+    settings = agent_zoo.trainer("hmarl-soc").load_config(config, list(overrides))
+    policy = HMARLSOC.untrained(settings, seed=3)
+    generator = torch.Generator().manual_seed(4)
+    for parameter in policy.actors.parameters():
+        parameter.data += 0.2 * torch.randn(parameter.shape, generator=generator)
+    return policy
+
+
+def fused(policy: HMARLSOC) -> FusedPolicy:
+    return FusedPolicy(FusedTeam(policy), policy.env_id, policy.config.coordinator.interval)
+
+
+def assert_same_play(policy: TeamPolicy, other: TeamPolicy, num_envs: int, steps: int) -> None:
+    """Both do the same in `steps` steps of lanes of different lengths, the second to 1e-5."""
+    env = soc_v0.vector_env(num_envs, num_threads=1, max_steps=7)
+    observations, _ = env.reset(seed=8)
+    starts = np.ones(num_envs, np.bool_)
+    policy.reset(num_envs)
+    other.reset(num_envs)
+    seen = set()
+    for _ in range(steps):
+        actions, others = (each.act(observations, starts.copy()) for each in (policy, other))
+        for agent in AGENTS:
+            assert np.abs(actions[agent] - others[agent]).max() <= 1e-5
+            assert actions[agent].dtype == others[agent].dtype
+        seen |= set(map(bytes, actions["strategic_coordinator"]))
+        observations, _, terminations, truncations, _ = env.step(actions)
+        starts = terminations | truncations
+    assert len(seen) > 1, "one directive alone cannot show that it is held"
+
+
+@pytest.mark.parametrize("config", ["hmarl-soc", "hmarl-soc-paper"])
+def test_the_fused_team_plays_as_the_four_networks(config: str) -> None:
+    policy = team(config=config)
+    assert_same_play(policy, fused(policy), num_envs=500, steps=20)
+
+
+def test_an_interval_of_its_own_is_kept() -> None:
+    policy = team("coordinator.interval=3")
+    assert_same_play(policy, fused(policy), num_envs=50, steps=10)
+
+
+def test_what_a_caller_does_to_a_directive_does_not_change_the_one_in_force() -> None:
+    policy = fused(team())
+    observations, _ = soc_v0.vector_env(4, num_threads=1).reset(seed=1)
+    policy.reset(4)
+    first = policy.act(observations)["strategic_coordinator"]
+    kept = first.copy()
+    first += 9.0
+    assert np.array_equal(policy.act(observations)["strategic_coordinator"], kept)
+
+
+def test_a_team_that_draws_its_directives_cannot_be_fused() -> None:
+    with pytest.raises(ValueError, match=r"coordinator\.learns: true"):
+        FusedTeam(team("coordinator.learns=false"))
+
+
+def test_code_for_another_machine_is_refused_and_the_team_plays_eagerly(tmp_path: Path) -> None:
+    policy, path = team(), tmp_path / "team.safetensors"
+    made_for = compiled.target() | {"torch": "1.0"}
+    with pytest.warns(UserWarning, match=r"compiled for torch 1\.0 \(here .*plays eagerly"):
+        CompiledTeam(policy, {"single": b"no code", "batch": b"none"}, made_for).save(path)
+    with pytest.warns(UserWarning, match="plays eagerly"):
+        loaded = load_policy(path)
+    assert isinstance(loaded, CompiledTeam)
+    assert not loaded.is_compiled
+    assert_same_play(policy, loaded, num_envs=20, steps=10)
+
+
+def test_without_a_compiler_the_message_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_compiler(*_: object) -> bytes:
+        raise FileNotFoundError("g++")
+
+    monkeypatch.setattr(compiled, "_compiled", no_compiler)
+    with pytest.raises(CompilationError, match=r"needs a C\+\+ compiler .* FileNotFoundError: g\+\+"):
+        CompiledTeam.compile(team())
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize("config", ["hmarl-soc", "hmarl-soc-paper"])
+def test_a_compiled_team_plays_as_the_eager_one(config: str, tmp_path: Path) -> None:
+    policy, path = team(config=config), tmp_path / "team.safetensors"
+    CompiledTeam.compile(policy).save(path)
+    loaded = load_policy(path)
+    assert isinstance(loaded, CompiledTeam)
+    assert loaded.is_compiled
+    for num_envs, steps in ((1, 30), (2, 10), (1000, 10)):
+        assert_same_play(policy, loaded, num_envs, steps)
