@@ -181,8 +181,6 @@ class Config:
     """What rewards are multiplied by before learning."""
     final_scale: float
     """What tier 2's learning rates are multiplied by at the last episode; the factor falls exponentially."""
-    full_rate: float
-    """Part of the episodes, the first ones, in which tier 2's learning rates do not fall yet."""
     final_noise: float
     """And what the standard deviations of hunter's and responder's noise are: they near a step of the reward
     only as far as their noise lets them."""
@@ -226,7 +224,6 @@ class Config:
         for key, divisor in (("replay.steps", self.replay.steps), ("noise_steps", self.noise_steps)):
             expectation = f"a multiple of {key} = {divisor}"
             check(rollout % divisor == 0, "coordinator.rollout_steps", rollout, expectation)
-        check(0 <= self.full_rate < 1, "full_rate", self.full_rate, "a number from 0 to below 1")
         expectation = f"at least coordinator.interval = {self.coordinator.interval}"
         check(rollout >= self.coordinator.interval, "coordinator.rollout_steps", rollout, expectation)
 

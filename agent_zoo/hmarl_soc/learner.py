@@ -80,8 +80,7 @@ class TeamLearner:
     def set_progress(self, progress: float) -> None:
         """Scale learning rates and noise for `progress`, the part of the training's episodes done."""
         noise_scale = self.config.final_noise**progress
-        falling = max(0.0, progress - self.config.full_rate) / (1 - self.config.full_rate)
-        scale = self.config.final_scale**falling
+        scale = self.config.final_scale**progress
         for explorer in (self.responder, self.hunter.actor, self.hunter.target_actor):
             explorer.noise_scale = noise_scale
         for actor in (self.hunter, self.responder):
