@@ -1,19 +1,15 @@
-"""Pages as a person has them: loaded from a file into Chromium, worked by mouse and keyboard."""
+"""The replay's page as a person has it."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 pytest.importorskip("selenium")
 
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -24,23 +20,27 @@ from evaluation.environments import EnvSpec
 from evaluation.replay.episode import Episode, play_episode
 from evaluation.replay.page import render
 from evaluation.seeds import EVALUATION_SEEDS
+from tests.browser import (
+    DESKTOP,
+    PHONE,
+    check_fit,
+    check_theme,
+    chromium,
+    forget_logs,
+    press,
+    requested,
+    show_as,
+)
 
 pytestmark = pytest.mark.browser
 
 NAME = "</script><script>document.title = 'smuggled'</script>"
-DESKTOP, PHONE = (1280, 800), (360, 740)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
+    with chromium() as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +63,6 @@ def opened(browser: webdriver.Chrome, page: str) -> webdriver.Chrome:
     return browser
 
 
-def show_as(browser: webdriver.Chrome, size: tuple[int, int], scheme: str) -> None:
-    width, height = size
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == PHONE}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-
-
 def step(browser: webdriver.Chrome) -> int:
     """The step that the page says it shows; slider and words agree."""
     words, value = browser.execute_script("return [find('where').textContent, find('step').value]")
@@ -78,36 +70,13 @@ def step(browser: webdriver.Chrome) -> int:
     return int(value)
 
 
-def press(browser: webdriver.Chrome, *keys: str) -> None:
-    ActionChains(browser).send_keys(*keys).perform()
-
-
-def brightness(browser: webdriver.Chrome, selector: str, colour: str) -> float:
-    """Of an element's `colour` or `background-color`, 0 (black) to 255, as it comes out on the screen."""
-    script = """
-        const context = new OffscreenCanvas(1, 1).getContext("2d");
-        context.fillStyle = getComputedStyle(document.querySelector(arguments[0]))[arguments[1]];
-        context.fillRect(0, 0, 1, 1);
-        return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
-    """
-    return sum(browser.execute_script(script, selector, colour)) / 3
-
-
 def test_it_loads_without_errors_and_without_asking_for_anything(
     browser: webdriver.Chrome, page: str
 ) -> None:
-    browser.get("about:blank")
-    for kind in ("browser", "performance"):
-        browser.get_log(kind)  # what other tests left
+    forget_logs(browser)
     browser.get(page)
     press(browser, Keys.END)
-    events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    urls = [
-        event["params"]["request"]["url"]
-        for event in events
-        if event["method"] == "Network.requestWillBeSent"
-    ]
-    assert [url for url in urls if not url.startswith("data:")] == [page]
+    assert requested(browser) == [page]
     assert browser.get_log("browser") == []
     assert browser.title == f"{NAME} on soc_v0"
 
@@ -190,20 +159,7 @@ def test_each_step_shows_its_own_figures(opened: webdriver.Chrome, episode: Epis
 def test_light_and_dark_follow_the_system_until_the_button_is_pressed(
     scheme: str, browser: webdriver.Chrome, page: str
 ) -> None:
-    def is_dark() -> bool:
-        ground = brightness(browser, "body", "backgroundColor")
-        assert abs(brightness(browser, "body", "color") - ground) > 150
-        return ground < 100
-
-    show_as(browser, DESKTOP, scheme)
-    browser.get(page)
-    assert is_dark() == (scheme == "dark")
-    button = browser.find_element(By.ID, "theme")
-    button.click()
-    assert is_dark() == (scheme == "light")
-    assert button.get_attribute("aria-label") == f"Switch to {scheme} colours"
-    button.click()
-    assert is_dark() == (scheme == "dark")
+    check_theme(browser, page, scheme)
 
 
 @pytest.mark.parametrize("size", [PHONE, (768, 1024), DESKTOP])
@@ -213,25 +169,7 @@ def test_nothing_is_wider_than_the_screen_or_lies_on_something_else(
     show_as(browser, size, "light")
     browser.get(page)
     press(browser, Keys.END)
-    wide, room = browser.execute_script(
-        "const page = document.documentElement; return [page.scrollWidth, page.clientWidth]"
-    )
-    assert wide <= room <= size[0]
-    overlaps: list[Any] = browser.execute_script(
-        """
-        const boxes = [...document.querySelectorAll("main .card, .segment, .buttons button, #where, #speed")]
-          .filter((element) => element.offsetParent)
-          .map((element) => [element, element.getBoundingClientRect()]);
-        const beside = (a, b) => a.right <= b.left || a.bottom <= b.top;
-        const found = [];
-        boxes.forEach(([first, a], index) => boxes.slice(index + 1).forEach(([second, b]) => {
-          const apart = beside(a, b) || beside(b, a) || first.contains(second);
-          if (!apart) found.push([first.className, second.className]);
-        }));
-        return found;
-        """
-    )
-    assert overlaps == []
+    check_fit(browser, "main .card, .segment, .buttons button, #where, #speed")
 
 
 def test_everything_that_can_be_worked_has_a_name(opened: webdriver.Chrome) -> None:

@@ -18,6 +18,7 @@ from evaluation.entrants import Entrant, find_entrants
 from evaluation.isolation import Limits
 from evaluation.leaderboard.build import build, tables, to_markdown
 from evaluation.leaderboard.entry import EntryError, check_name, read_entry
+from evaluation.leaderboard.page import render
 from evaluation.leaderboard.submit import Submission, entry_stem, submit
 from evaluation.leaderboard.verify import Verified, verify
 from evaluation.progress import EpisodeProgress, episode_progress
@@ -155,7 +156,7 @@ class Verify(ProcessOptions):
 
 @dataclass(frozen=True)
 class Build:
-    """Rank a folder of entries: leaderboard.json for machines, leaderboard.md for people.
+    """Rank a folder of entries: index.html and leaderboard.md for people, leaderboard.json for machines.
 
     - Teams are ranked by their mean reward among those that played the same environment.
     - Entries are checked, but not replayed, which `soc-env leaderboard verify` does. One that is no
@@ -169,7 +170,7 @@ class Build:
     """The folder of entries."""
 
     output: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("leaderboard")
-    """Where leaderboard.json and leaderboard.md go: another folder than that of the entries."""
+    """Where the three files go: another folder than that of the entries."""
 
     def run(self) -> None:
         """Rank, write and print."""
@@ -182,6 +183,7 @@ class Build:
         except ValueError as error:
             raise SystemExit(f"soc-env leaderboard build: {error}") from None
         write_atomically(self.output / "leaderboard.md", to_markdown(document).encode())
+        write_atomically(self.output / "index.html", render(document).encode())
         write_json_atomically(self.output / "leaderboard.json", document)
         console = _console()
         for table in tables(document):
@@ -189,7 +191,10 @@ class Build:
         _say(
             console, *(f"{refused['file']}: refused: {refused['reason']}" for refused in document["refused"])
         )
-        _say(console, f"Written: {self.output / 'leaderboard.json'} and leaderboard.md beside it")
+        _say(
+            console,
+            f"Written: {self.output / 'index.html'}, and leaderboard.md and leaderboard.json beside it",
+        )
         if document["refused"]:
             raise SystemExit(1)
 

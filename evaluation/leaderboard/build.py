@@ -6,7 +6,7 @@ Layout of the document (format version 1; all numbers finite, times in steps, ra
     created                  ISO 8601, UTC
     metrics                  names of all metrics, in order; those of `evaluation.metrics`
     boards                   list; teams are ranked with those alone that played the same environment,
-                             protocol and number of episodes
+                             protocol and number of episodes; by environment, few settings first
       environment              {id, config, sha256} as in an entry
       protocol_version
       episodes_per_seed
@@ -94,7 +94,7 @@ def build(folder: Path) -> dict[str, Any]:
         "format_version": FORMAT_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "metrics": list(NAMES),
-        "boards": [_board(boards[key]) for key in sorted(boards)],
+        "boards": sorted(map(_board, boards.values()), key=_place),
         "refused": refused,
     }
 
@@ -159,6 +159,12 @@ def _board(entries: Sequence[Entry]) -> dict[str, Any]:
         **{part: first[part] for part in ("environment", "protocol_version", "episodes_per_seed")},
         "entries": rows,
     }
+
+
+def _place(board: dict[str, Any]) -> tuple[str, int, str, int]:
+    """Where a board stands among the others: environments with few settings first."""
+    environment = board["environment"]
+    return environment["id"], len(environment["config"]), _title(board), board["episodes_per_seed"]
 
 
 def _is_reference(entry: Entry) -> bool:

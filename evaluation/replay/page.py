@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import html
-import json
-import re
 from collections.abc import Iterator
 from importlib import resources
 from typing import Any, Final
 
 import numpy as np
 
+from evaluation import html
 from evaluation.metrics import HEADLINES
 from evaluation.replay.episode import Episode
 from soc_env.rendering.actions import action_bars, last_verdict
@@ -31,14 +29,8 @@ _DECIMALS: Final = 4  # of shares, which the page shows in percent
 
 def render(episode: Episode, team: str) -> str:
     """The page, one HTML document that refers to nothing outside itself, with the team under that name."""
-    # In a script element only "<" could end the element or begin a comment; JSON may write it as an escape.
-    data = json.dumps(page_data(episode, team), allow_nan=False, separators=(",", ":"))
-    parts = {
-        "title": html.escape(f"{team} on {episode.spec.env_id}"),
-        "data": data.replace("<", "\\u003c"),
-    }
-    template = resources.files("evaluation.replay").joinpath("page.html").read_text("utf-8")
-    return re.sub(r"\{\{ (\w+) \}\}", lambda place: parts[place[1]], template)
+    template = resources.files("evaluation.replay").joinpath("page.html")
+    return html.fill(template, f"{team} on {episode.spec.env_id}", page_data(episode, team))
 
 
 def page_data(episode: Episode, team: str) -> dict[str, Any]:
