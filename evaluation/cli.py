@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "sweep": "evaluation.commands.sweep:Sweep",
     "publish": "evaluation.commands.publish:Publish",
     "explain": "evaluation.commands.explain:Explain",
+    "export": "evaluation.commands.export:Export",
     "leaderboard": "evaluation.commands.leaderboard:Leaderboard",
     "replay": "evaluation.commands.replay:Replay",
 }

@@ -10,7 +10,8 @@ import torch
 
 import agent_zoo
 from agent_zoo.hmarl_soc import HMARLSOC
-from agent_zoo.inference import CompilationError, CompiledTeam, FusedPolicy, FusedTeam, compiled
+from agent_zoo.inference import CompilationError, CompiledTeam, FusedPolicy, FusedTeam, OnnxTeam, compiled
+from evaluation.cli import main
 from soc_env import soc_v0
 from soc_env.policy import TeamPolicy, load_policy
 from soc_env.team import AGENTS
@@ -94,6 +95,28 @@ def test_without_a_compiler_the_message_says_what_is_missing(monkeypatch: pytest
     monkeypatch.setattr(compiled, "_compiled", no_compiler)
     with pytest.raises(CompilationError, match=r"needs a C\+\+ compiler .* FileNotFoundError: g\+\+"):
         CompiledTeam.compile(team())
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize("config", ["hmarl-soc", "hmarl-soc-paper"])
+def test_an_onnx_team_plays_as_the_eager_one(config: str, tmp_path: Path) -> None:
+    for module in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(module)
+    policy, path = team(config=config), tmp_path / "team.json"
+    OnnxTeam.of(policy).save(path)
+    assert (tmp_path / "team.onnx").is_file()
+    loaded = load_policy(path)
+    assert isinstance(loaded, OnnxTeam)
+    for num_envs, steps in ((1, 30), (1000, 10)):
+        assert_same_play(policy, loaded, num_envs, steps)
+
+
+def test_the_command_writes_a_team_that_can_be_loaded(tmp_path: Path) -> None:
+    team().save(tmp_path / "policy.safetensors")
+    with pytest.raises(SystemExit, match=r"--output must end in \.json for the format onnx"):
+        main(["export", str(tmp_path), "--format", "onnx", "--output", str(tmp_path / "team.onnx")])
+    main(["export", str(tmp_path), "--format", "eager", "--output", str(tmp_path / "eager.safetensors")])
+    assert isinstance(load_policy(tmp_path / "eager.safetensors"), HMARLSOC)
 
 
 @pytest.mark.compile

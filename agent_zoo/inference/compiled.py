@@ -22,12 +22,11 @@ from torch import Tensor
 
 from agent_zoo.hmarl_soc.config import Config
 from agent_zoo.hmarl_soc.team import HMARLSOC, TeamActors
-from agent_zoo.inference.fused import FusedTeam
+from agent_zoo.inference.fused import FusedTeam, example_inputs
 from agent_zoo.inference.policy import FusedPolicy, Run
 from agent_zoo.learning import checkpoint
 from agent_zoo.learning.config import from_mapping, to_mapping
 from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
-from soc_env.team import CONTROL_SLICES, COORDINATOR, JOINT_OBSERVATION_SIZE
 
 BATCHES = {"single": 1, "batch": 64}
 """Compiled computations: lanes of the example that each is traced with, "batch" for any number from 2 on."""
@@ -74,13 +73,7 @@ def compile_team(policy: HMARLSOC) -> dict[str, bytes]:
 def _compiled(team: FusedTeam, lanes: int, path: str) -> bytes:
     from torch._inductor import aoti_compile_and_package
 
-    width = CONTROL_SLICES[COORDINATOR].stop
-    example = (
-        torch.zeros(lanes, JOINT_OBSERVATION_SIZE),
-        torch.zeros(lanes, width),
-        torch.zeros(lanes, dtype=torch.int64),
-    )
-    shapes = None
+    example, shapes = example_inputs(lanes), None
     if lanes > 1:
         batch = torch.export.Dim("batch", min=2, max=LARGEST_BATCH)
         shapes = ({0: batch},) * len(example)

@@ -16,8 +16,10 @@ from agent_zoo.hmarl_soc.segments import SegmentNetwork
 from agent_zoo.hmarl_soc.team import HMARLSOC
 from soc_env.team import (
     CONTROL_SIZES,
+    CONTROL_SLICES,
     COORDINATOR,
     HUNTER,
+    JOINT_OBSERVATION_SIZE,
     NUM_VERDICTS,
     OBSERVATION_SLICES,
     RESPONDER,
@@ -130,6 +132,13 @@ class FusedTeam(nn.Module):
             used = numbers[place, :, : self.groups[agent]].flatten(1)
             controls.append(nn.functional.pad(used, (0, CONTROL_SIZES[agent] - used.shape[-1])))
         return torch.cat(controls, -1), verdict, torch.where(due, 0, age) + 1
+
+
+def example_inputs(lanes: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Inputs of `FusedTeam.forward` for that many lanes, to trace it with."""
+    width = CONTROL_SLICES[COORDINATOR].stop
+    observation, directive = torch.zeros(lanes, JOINT_OBSERVATION_SIZE), torch.zeros(lanes, width)
+    return observation, directive, torch.zeros(lanes, dtype=torch.int64)
 
 
 def _entries(agent: str, memory: Tensor) -> Tensor:

@@ -1,0 +1,70 @@
+"""`soc-env export`: a trained team as one fast computation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+
+from evaluation.seeds import check_training_seed
+from soc_env.extras import require
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a trained team of HMARL-SOC as one fast computation.
+
+    - A TEAM is the registered hmarl-soc, a training run's directory or a policy's file. What is written
+      is a team again: `soc-env evaluate FILE` plays it, `soc_env.policy.load_policy(FILE)` loads it.
+    - torch: compiled ahead of time for this machine's processor and version of torch, which takes
+      about a minute and a C++ compiler. Elsewhere it plays eagerly, and says so.
+    - onnx: an ONNX model FILE.onnx and beside it FILE.json, the team that ONNX Runtime plays.
+    - eager: the team as it was trained.
+
+    For example:
+      soc-env export runs/soc_v0/hmarl-soc-42 --format onnx --output team.json
+    """
+
+    team: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TEAM")]
+    """The team; see above."""
+
+    format: Literal["torch", "onnx", "eager"] = "torch"
+    """What to write; see above."""
+
+    seed: int = 42
+    """Training seed of a registered team."""
+
+    output: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
+    """Where it goes; by default the team's name with its format, in this folder."""
+
+    def run(self) -> None:
+        """Compile or translate, and write."""
+        try:
+            require("torch", extra="zoo", purpose="an export")
+            check_training_seed(self.seed, "--seed")
+            output = self._output()
+            from agent_zoo.inference import CompiledTeam, OnnxTeam
+            from evaluation.explain.team import find_team
+
+            policy, _ = find_team(self.team, self.seed, None)
+            console = Console(stderr=True)
+            with console.status(f"{self.team} as {self.format}"):
+                if self.format == "torch":
+                    CompiledTeam.compile(policy).save(output)
+                elif self.format == "onnx":
+                    OnnxTeam.of(policy).save(output)
+                else:
+                    policy.save(output)
+        except (ValueError, FileNotFoundError, ImportError, RuntimeError) as error:
+            raise SystemExit(f"soc-env export: {error}") from None
+        Console().print(f"Written: {output}", soft_wrap=True, markup=False, highlight=False)
+
+    def _output(self) -> Path:
+        suffix = ".json" if self.format == "onnx" else ".safetensors"
+        output = self.output or Path(f"{Path(self.team).name}-{self.format}{suffix}")
+        if output.suffix != suffix:
+            raise ValueError(f"--output must end in {suffix} for the format {self.format}, got {output}")
+        return output
