@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "explain": "evaluation.commands.explain:Explain",
     "export": "evaluation.commands.export:Export",
     "leaderboard": "evaluation.commands.leaderboard:Leaderboard",
+    "figures": "evaluation.commands.figures:Figures",
     "replay": "evaluation.commands.replay:Replay",
 }
 """Subcommand: its dataclass, whose fields are the arguments and whose `run` does the work, or whose `STEPS`

@@ -1,0 +1,88 @@
+"""`soc-env figures`: draw the paper's figures from training runs and results."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.console import Console
+
+from evaluation.commands.evaluate import PIPED_WIDTH
+from soc_env.extras import require
+
+Format = Literal["png", "pdf"]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Draw the figures of the paper from training runs and results, with the paper's values in them.
+
+    - learning_curves, radar, box_plots, fpr_csr: the teams, by `make -C results table-2`.
+    - k_sensitivity: how long directives hold, by `make -C results interval`.
+    - ablation_bars, ablation_curves: HMARL-SOC without its parts, by `make -C results ablations`.
+    - Everything is measured as the paper did, on the last training episodes; intervals are 95 %
+      bootstrap intervals over seeds.
+
+    A figure whose data are not there is left out, and said to be; the exit status is 1 if there is none.
+
+    For example:
+      soc-env figures --output figures
+      soc-env figures --results results/soc_v0 --runs runs/results --output figures --format pdf
+    """
+
+    output: Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
+    """Where the figures go, each by its name above."""
+
+    results: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("results/soc_v0")
+    """Where the targets of results/Makefile put their results: its OUTPUT."""
+
+    runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs/results")
+    """Where they keep training runs: its RUNS."""
+
+    format: Annotated[tuple[Format, ...], tyro.conf.arg(metavar="{png,pdf} [{png,pdf}]")] = ("png", "pdf")
+    """What to write of each."""
+
+    def run(self) -> None:
+        """Draw what can be drawn, write it, and say what is missing."""
+        try:
+            require("matplotlib", extra="zoo", purpose="soc-env figures")
+            require("torch", extra="zoo", purpose="soc-env figures")
+            self._check()
+            from evaluation.figures.catalogue import FIGURES
+            from evaluation.figures.sources import MissingDataError, Sources
+            from evaluation.figures.style import save
+
+            sources, console = Sources(self.results, self.runs), Console(stderr=True)
+            drawings = {}
+            for name, draw in FIGURES.items():
+                try:
+                    drawings[name] = draw(sources)
+                    messages = drawings[name].notes
+                except MissingDataError as missing:
+                    messages = [f"not drawn: {missing}"]
+                for message in messages:
+                    console.print(f"{name}: {message}", soft_wrap=True, markup=False, highlight=False)
+            written = []
+            for name, drawing in drawings.items():
+                for suffix in self.format:
+                    written.append(self.output / f"{name}.{suffix}")
+                    save(drawing.figure, written[-1])
+        except (ValueError, OSError, ImportError) as error:
+            raise SystemExit(f"soc-env figures: {error}") from None
+        if not written:
+            raise SystemExit(1)
+        console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+        for path in written:
+            console.print(f"Written: {path}", soft_wrap=True, markup=False, highlight=False)
+
+    def _check(self) -> None:
+        if not self.format or len(set(self.format)) != len(self.format):
+            given = " ".join(self.format) or "none"
+            raise ValueError(f"--format must be png, pdf or both, each once; got {given}")
+        for name in ("output", "results", "runs"):
+            folder = getattr(self, name)
+            if folder.exists() and not folder.is_dir():
+                raise ValueError(f"--{name} must be a folder, got the file {folder}")
