@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "leaderboard": "evaluation.commands.leaderboard:Leaderboard",
     "figures": "evaluation.commands.figures:Figures",
     "replay": "evaluation.commands.replay:Replay",
+    "transfer": "evaluation.commands.transfer:Transfer",
 }
 """Subcommand: its dataclass, whose fields are the arguments and whose `run` does the work, or whose `STEPS`
 names such dataclasses."""

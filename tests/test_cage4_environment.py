@@ -1,0 +1,116 @@
+"""CAGE-4 as an environment of the SOC's agents, on recorded episodes; no CybORG."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("scipy")
+pytest.importorskip("tyro")
+
+from agent_zoo.columns import METRIC_COLUMNS
+from evaluation.cage4 import vector
+from evaluation.cage4.vector import Cage4VectorEnv
+from soc_env import soc_v0
+from soc_env.faces.vector import stack_final_observations
+from soc_env.soc_v0.config import Config
+from soc_env.soc_v0.scenario import SocV0
+from soc_env.team import AGENTS, TRIAGE
+from tests.test_cage4_evaluation import LENGTH, RecordedLanes
+from tests.test_cage4_interface import random_actions
+
+
+def test_the_environment_has_soc_v0s_spaces():
+    env, scenario = Cage4VectorEnv(RecordedLanes(2)), SocV0(Config())
+    assert env.single_observation_space.spaces == scenario.observation_spaces
+    assert env.single_state_space == scenario.state_space
+    observations, _ = env.reset(seed=1)
+    assert env.observation_space.contains(observations)
+    assert [one.name for one in vector.fields(TRIAGE)] == [one.name for one in soc_v0.fields(TRIAGE)]
+    assert [one.name for one in vector.state_fields()] == [one.name for one in soc_v0.state_fields()]
+
+
+def play(env: Cage4VectorEnv, steps: int, seed: int = 0) -> list[tuple]:
+    generator, seen = np.random.default_rng(seed), []
+    for _ in range(steps):
+        observations, rewards, terminated, truncated, info = env.step(random_actions(generator, env.num_envs))
+        seen.append((observations, rewards, terminated, truncated, info, env.state()))
+    return seen
+
+
+def test_episodes_are_truncated_and_begin_anew_in_the_same_step():
+    env = Cage4VectorEnv(RecordedLanes(2))
+    env.reset(seed=1)
+    seen = play(env, LENGTH + 1)
+    assert not any(
+        terminated.any() or truncated.any() for _, _, terminated, truncated, _, _ in seen[: LENGTH - 1]
+    )
+    observations, rewards, terminated, truncated, info, state = seen[LENGTH - 1]
+    assert truncated.all()
+    assert not terminated.any()
+    assert rewards.tolist() == [-1.0 - LENGTH] * 2
+    lanes, last = stack_final_observations(info)
+    assert lanes.tolist() == [0, 1]
+    column = next(one.start for one in vector.fields("strategic_coordinator") if one.name == "time")
+    assert last["strategic_coordinator"][:, column] == pytest.approx(25 / 200)
+    assert (observations["strategic_coordinator"][:, column] == 0.0).all()
+    assert info["final_state"][:, 0] == pytest.approx(LENGTH / 500)
+    assert (state[:, 0] == 0.0).all()
+    metrics = info["final_info"]["episode_metrics"]
+    assert metrics["length"].tolist() == [LENGTH] * 2
+    assert metrics["episode_return"] == pytest.approx(-sum(range(2, LENGTH + 2)))
+    known = {source for source, _ in METRIC_COLUMNS.values()}
+    assert set(metrics) == known | {f"_{name}" for name in known}
+
+
+def test_states_are_in_their_space():
+    env = Cage4VectorEnv(RecordedLanes(3))
+    env.reset(seed=1)
+    space = env.single_state_space
+    for *_, state in play(env, LENGTH):
+        assert state.dtype == np.float32
+        assert all(space.contains(row) for row in state)
+
+
+def test_seeds_say_which_episodes_are_played():
+    begun = []
+    for seed in (5, 5, 6, [5, 9]):
+        lanes = RecordedLanes(2)
+        env = Cage4VectorEnv(lanes)
+        env.reset(seed=seed)
+        play(env, LENGTH)
+        begun.append(lanes.begun)
+    assert begun[0] == begun[1]
+    assert begun[0][0] == begun[3][0]  # lane 0 of seed 5
+    assert len({seed for lanes in begun for episodes in lanes for seed in episodes}) == 2 * 2 * 2 + 2
+
+
+def test_a_saved_state_goes_on_exactly():
+    env = Cage4VectorEnv(RecordedLanes(2))
+    env.reset(seed=1)
+    play(env, LENGTH + 7, seed=1)
+    saved = env.save_state()
+    expected = play(env, LENGTH, seed=2)
+    other = Cage4VectorEnv(RecordedLanes(2))
+    other.load_state(saved)
+    for one, two in zip(expected, play(other, LENGTH, seed=2), strict=True):
+        for agent in AGENTS:
+            np.testing.assert_array_equal(one[0][agent], two[0][agent])
+        np.testing.assert_array_equal(one[1], two[1])
+        np.testing.assert_array_equal(one[5], two[5])
+    with pytest.raises(ValueError, match=r"saved state must have 'roots' of shape \(3,\)"):
+        Cage4VectorEnv(RecordedLanes(3)).load_state(saved)
+
+
+def test_misuse_of_the_environment_is_refused():
+    env = Cage4VectorEnv(RecordedLanes(2))
+    with pytest.raises(RuntimeError, match="before reset"):
+        env.step(random_actions(np.random.default_rng(0), 2))
+    with pytest.raises(RuntimeError, match="nothing to save"):
+        env.save_state()
+    with pytest.raises(ValueError, match="one entry for each of 2 lanes, got 3"):
+        env.reset(seed=[1, 2, 3])
+    with pytest.raises(ValueError, match="options must be empty"):
+        env.reset(options={"lane": 3})
+    env.close()
+    assert env._lanes.closed
