@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from agent_zoo.learning.networks import mlp
+from agent_zoo.learning.segments import SegmentNetwork
 from soc_env.team import AGENTS, CONTROL_SIZE, CONTROL_SIZES, CONTROL_SLICES, NUM_VERDICTS, TRIAGE, Actions
 
 
@@ -76,26 +78,51 @@ class Choices:
 
 class Utility(nn.Module):
     """One agent's Q(o, a) = V(o) + sum over its choices of A(o, choice) - max A(o, .): dueling networks
-    (Wang et al. 2016) whose advantage branches for each choice (Tavakoli et al. 2018) add up."""
+    (Wang et al. 2016) whose advantage branches for each choice (Tavakoli et al. 2018) add up.
+
+    Args:
+        inputs: numbers that the agent sees.
+        counts: see `Choices.counts`.
+        own: where the entries that describe each segment lie among them, int64 (segments, kinds), if the
+            agent makes the same choices in every segment: then one network makes them in all.
+        hidden_sizes: of V's network and A's.
+        generator: the only source of randomness.
+    """
 
     def __init__(
-        self, inputs: int, counts: tuple[int, int], hidden_sizes: Sequence[int], generator: torch.Generator
+        self,
+        inputs: int,
+        counts: tuple[int, int],
+        own: Tensor | None,
+        hidden_sizes: Sequence[int],
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         self.counts = counts
+        self.segments = 1 if own is None else len(own)
+        outputs = math.prod(counts)
         self.value = mlp(inputs, hidden_sizes, 1, output_gain=0.01, generator=generator)
-        self.body = mlp(inputs, hidden_sizes, counts[0] * counts[1], output_gain=0.01, generator=generator)
+        self.body: nn.Module
+        if own is None:
+            self.body = mlp(inputs, hidden_sizes, outputs, output_gain=0.01, generator=generator)
+        else:
+            self.body = SegmentNetwork(
+                own, 0, hidden_sizes, outputs // len(own), output_gain=0.01, generator=generator
+            )
 
-    def advantages(self, observation: Tensor) -> Tensor:
-        """(batch, choices, levels), the largest of each choice 0."""
-        branches = self.body(observation).unflatten(-1, self.counts)
-        return branches - branches.amax(-1, keepdim=True)
+    def branches(self, observation: Tensor) -> Tensor:
+        """What A is before its largest is taken away, (batch, choices, levels)."""
+        choices, levels = self.counts
+        # A network of all segments gives group by group, in it level by level, the segments.
+        parts = self.body(observation).unflatten(-1, (choices // self.segments, levels, self.segments))
+        return parts.transpose(-1, -2).flatten(-3, -2)
 
     def forward(self, observation: Tensor, chosen: Tensor) -> Tensor:
         """Q (batch,) of observations (batch, inputs) and choices (batch, choices)."""
-        branches = self.advantages(observation).gather(-1, chosen[..., None]).squeeze(-1)
-        return self.value(observation).squeeze(-1) + branches.sum(-1)
+        branches = self.branches(observation)
+        lost = branches.gather(-1, chosen[..., None]).squeeze(-1) - branches.amax(-1)
+        return self.value(observation).squeeze(-1) + lost.sum(-1)
 
     def greedy(self, observation: Tensor) -> Tensor:
         """The best choices, int64 (batch, choices)."""
-        return self.body(observation).unflatten(-1, self.counts).argmax(-1)
+        return self.branches(observation).argmax(-1)

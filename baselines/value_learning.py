@@ -27,11 +27,12 @@ from agent_zoo.learning.networks import descend, track
 from agent_zoo.learning.normalizer import Normalizer
 from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
 from agent_zoo.learning.replay import PrioritizedReplay, look_ahead
+from agent_zoo.learning.segments import own_entries
 from agent_zoo.learning.sight import Sight, take_sight
 from baselines.choices import Choices, Utility
 from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
 from soc_env.seeds import check_training_seed
-from soc_env.team import AGENTS, JOINT_OBSERVATION_SIZE, Actions, join_observations
+from soc_env.team import AGENTS, HUNTER, JOINT_OBSERVATION_SIZE, RESPONDER, Actions, join_observations
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,13 @@ class ValueConfig:
     """Part of the way that the target networks go in each update."""
     max_gradient_norm: float
     """Bound on the gradient's norm."""
-    initial_epsilon: float
-    """Probability of each choice being made at random at the start."""
-    final_epsilon: float
-    """And from episode `epsilon_episodes` on; it changes linearly in between."""
-    epsilon_episodes: int
-    """See `final_epsilon`."""
+    epsilon: float
+    """Probability of each choice being drawn evenly from all levels."""
+    soft_epsilon: float
+    """Probability of it being drawn from softmax(A / temperature) instead: what is known to be far worse is not
+    tried again and again, what may be as good is."""
+    temperature: float
+    """See `soft_epsilon`; of scaled rewards."""
     noise_steps: int
     """Steps for which a lane's random choices are held."""
     capacity: int
@@ -91,15 +93,19 @@ class ValueConfig:
     """Least time between two checkpoints."""
 
     def __post_init__(self) -> None:
-        counts = ("num_episodes", "num_envs", "epsilon_episodes", "noise_steps", "capacity", "warmup")
+        counts = ("num_episodes", "num_envs", "noise_steps", "capacity", "warmup")
         for key in (*counts, "batch_size", "updates", "lookahead", "num_threads"):
             check(getattr(self, key) >= 1, key, getattr(self, key), "an integer of at least 1")
         check(self.levels >= 2, "levels", self.levels, "an integer of at least 2")
-        for key in ("learning_rate", "final_learning_rate", "reward_scale", "huber", "max_gradient_norm"):
+        positive = ("learning_rate", "final_learning_rate", "reward_scale", "huber", "max_gradient_norm")
+        for key in (*positive, "temperature"):
             value = getattr(self, key)
             check(0 < value < math.inf, key, value, "a number greater than 0")
-        for key in ("discount", "target_rate", "initial_epsilon", "final_epsilon"):
+        for key in ("discount", "target_rate", "epsilon"):
             check(0 <= getattr(self, key) <= 1, key, getattr(self, key), "a number from 0 to 1")
+        limit = 1 - self.epsilon
+        expectation = f"a number from 0 to 1 - epsilon = {limit:g}"
+        check(0 <= self.soft_epsilon <= limit, "soft_epsilon", self.soft_epsilon, expectation)
         for key in ("normalization_steps", "checkpoint_seconds"):
             check(getattr(self, key) >= 0, key, getattr(self, key), "a number of at least 0")
         check(all(size >= 1 for size in self.hidden_sizes), "hidden_sizes", self.hidden_sizes, "positive")
@@ -178,20 +184,20 @@ class ValueLearner(ABC):
         parts = self.see.parts
         return torch.cat([_utility(self.networks, a).greedy(observation[:, parts[a]]) for a in AGENTS], -1)
 
-    def epsilon(self, episodes: int) -> float:
-        """Probability of a random choice after so many episodes."""
-        first, last = self.config.initial_epsilon, self.config.final_epsilon
-        return first + (last - first) * min(1.0, episodes / self.config.epsilon_episodes)
-
-    def at_random(self, count: int, episodes: int) -> Tensor:
-        """Random choices (count, choices), -1 where the team is to decide."""
-        limits = torch.cat(
-            [torch.full((self.choices.counts(a)[0],), self.choices.counts(a)[1]) for a in AGENTS]
-        )
-        shape = (count, self.choices.size)
-        any_choice = (torch.rand(shape, generator=self.generator) * limits).long()
-        decided = torch.rand(shape, generator=self.generator) >= self.epsilon(episodes)
-        return any_choice.masked_fill(decided, -1)
+    @torch.no_grad()
+    def at_random(self, observation: Tensor) -> Tensor:
+        """Random choices (n, choices) for observations as seen, -1 where the team is to decide."""
+        config, even, soft = self.config, [], []
+        for agent in AGENTS:
+            branches = _utility(self.networks, agent).branches(observation[:, self.see.parts[agent]])
+            # The largest of sums with Gumbel noise is a draw from the softmax.
+            uniform = torch.rand(branches.shape, generator=self.generator).clamp_min(1e-30)
+            noise = -(-uniform.log()).log()
+            even.append(noise.argmax(-1))
+            soft.append((branches / config.temperature + noise).argmax(-1))
+        kind = torch.rand((len(observation), self.choices.size), generator=self.generator)
+        drawn = torch.cat(even, -1).where(kind < config.epsilon, torch.cat(soft, -1))
+        return drawn.masked_fill(kind >= config.epsilon + config.soft_epsilon, -1)
 
     def set_progress(self, progress: float) -> None:
         """Set the learning rate for `progress`, the part of the training's episodes that are done."""
@@ -266,7 +272,7 @@ class Collector:
         """
         learner = self.learner
         if number % learner.config.noise_steps == 0:
-            self._at_random = learner.at_random(len(self.observation), episodes)
+            self._at_random = learner.at_random(self.observation)
         chosen = torch.where(self._at_random < 0, learner.greedy(self.observation), self._at_random)
         state = torch.from_numpy(self.env.state())
         following, rewards, terminations, truncations, info = self.env.step(
@@ -366,12 +372,20 @@ def new_utilities(
             agent: Utility(
                 see.parts[agent].stop - see.parts[agent].start,
                 choices.counts(agent),
+                _own_places(config, see, agent),
                 config.hidden_sizes,
                 generator,
             )
             for agent in AGENTS
         }
     )
+
+
+def _own_places(config: ValueConfig, see: Sight, agent: str) -> Tensor | None:
+    """See `Utility`; None: what the agent does is not the same in every segment."""
+    if agent not in (HUNTER, RESPONDER):
+        return None
+    return see.places(own_entries(config.env_id, agent)) - see.parts[agent].start
 
 
 def new_learner(

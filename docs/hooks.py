@@ -228,6 +228,24 @@ def targets() -> str:
     return _table(("in `results/`", "what it makes"), rows)
 
 
+def results(table: str, *heading: str) -> str:
+    """One section of a committed table, without its heading.
+
+    Args:
+        table: its folder in results/.
+        heading: the section's.
+
+    Raises:
+        ValueError: no section is called so.
+    """
+    path, wanted = ROOT / "results" / table / "table.md", " ".join(heading)
+    for section in path.read_text(encoding="utf-8").split("\n## ")[1:]:
+        title, _, text = section.partition("\n")
+        if title == wanted:
+            return text.strip()
+    raise ValueError(f"the heading must be one of {path}, got {wanted!r}")
+
+
 GENERATORS: Final[dict[str, Callable[..., str]]] = {
     "facts": facts,
     "observation": observation,
@@ -242,6 +260,7 @@ GENERATORS: Final[dict[str, Callable[..., str]]] = {
     "help": help_text,
     "docstring-table": docstring_table,
     "targets": targets,
+    "results": results,
 }
 
 

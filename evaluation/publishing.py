@@ -116,6 +116,7 @@ def training_curves(rewards: Sequence[NDArray[np.float64]], references: dict[str
             va="bottom",
             fontsize=8,
             color="#555555",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
         )
     axes.set_ylim(best - 12, best + 1.5)
     axes.set_xlabel("training episodes")

@@ -8,7 +8,7 @@ from torch import nn
 import agent_zoo
 from agent_zoo.hmarl_soc import HMARLSOC
 from agent_zoo.hmarl_soc.explainer import ExplainerConfig
-from agent_zoo.hmarl_soc.segments import SegmentNetwork
+from agent_zoo.learning.segments import SegmentNetwork
 from soc_env import soc_v0
 from soc_env.team import COORDINATOR, HUNTER, RESPONDER, Verdict
 

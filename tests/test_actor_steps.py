@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from agent_zoo.hmarl_soc.critics import SegmentCritics
 from agent_zoo.hmarl_soc.hunter import Hunter
 from agent_zoo.hmarl_soc.responder import Responder
-from agent_zoo.hmarl_soc.segments import SegmentCritics
 from agent_zoo.learning.networks import descend, track
 from soc_env.team import CONTROL_SIZE, HUNTER, RESPONDER
 from tests.toy_problems import all_seen, bandit, coins, config, generator

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from agent_zoo.hmarl_soc.segments import SegmentCritics, SegmentNetwork
+from agent_zoo.hmarl_soc.critics import SegmentCritics
 from agent_zoo.learning.networks import hats, huber
+from agent_zoo.learning.segments import SegmentNetwork
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from agent_zoo.hmarl_soc.config import Config
-from agent_zoo.hmarl_soc.segments import SegmentCritics, SegmentNetwork, num_groups, own_entries
+from agent_zoo.hmarl_soc.critics import SegmentCritics
 from agent_zoo.learning.networks import descend, huber, track
 from agent_zoo.learning.replay import Batch
+from agent_zoo.learning.segments import SegmentNetwork, num_groups, own_entries
 from agent_zoo.learning.sight import Sight
 from soc_env.team import (
     CONTROL_SIZES,

@@ -16,13 +16,13 @@ from agent_zoo.hmarl_soc.coordinator import CoordinatorActor, directives
 from agent_zoo.hmarl_soc.hunter import HunterActor
 from agent_zoo.hmarl_soc.learner import TeamLearner
 from agent_zoo.hmarl_soc.responder import ResponderActor
-from agent_zoo.hmarl_soc.segments import num_groups, own_entries
 from agent_zoo.hmarl_soc.triage import DuelingNetwork
 from agent_zoo.learning import checkpoint
 from agent_zoo.learning.config import from_mapping, to_mapping
 from agent_zoo.learning.environment import make_env
 from agent_zoo.learning.normalizer import Normalizer
 from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
+from agent_zoo.learning.segments import num_groups, own_entries
 from agent_zoo.learning.sight import take_sight
 from soc_env.team import (
     COORDINATOR,

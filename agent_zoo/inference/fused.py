@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from agent_zoo.hmarl_soc.coordinator import NUM_DIRECTIVES, directives
-from agent_zoo.hmarl_soc.segments import SegmentNetwork
 from agent_zoo.hmarl_soc.team import HMARLSOC
+from agent_zoo.learning.segments import SegmentNetwork
 from soc_env.team import (
     CONTROL_SIZES,
     CONTROL_SLICES,

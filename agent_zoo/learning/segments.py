@@ -1,0 +1,102 @@
+"""An agent does the same thing in every segment, so one network does it for all of them.
+
+It sees a segment's own entries, their means over all segments, and which segment it is. What is learned
+about one segment holds for the others until they turn out to differ; most of an episode happens in one. What
+says nothing about segments it does not see: with it actors and critics followed chance.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from agent_zoo.learning.networks import mlp
+from soc_env.team import OBSERVATION_SLICES
+
+
+def num_groups(env_id: str, env: dict[str, Any], agent: str) -> int:
+    """How many numbers of the agent's action each segment has; those come first in it, group by group.
+
+    Args:
+        env_id, env: the scenario, as for its `vector_env`.
+    """
+    lane = importlib.import_module(f"soc_env.{env_id}").vector_env(1, **env)
+    groups = [part for _, part in lane.scenario.action_groups[agent]]
+    lane.close()
+    segments = groups[0].stop
+    assert [(part.start, part.stop) for part in groups] == [
+        (segments * group, segments * (group + 1)) for group in range(len(groups))
+    ]
+    return len(groups)
+
+
+def own_entries(env_id: str, agent: str) -> Tensor:
+    """Entries of the joint observation that describe each segment to the agent, int64 (segments, kinds)."""
+    kinds: dict[str, list[int]] = {}
+    for field in importlib.import_module(f"soc_env.{env_id}").fields(agent):
+        segment, _, kind = field.name.partition(".")
+        if kind and field.size == 1:
+            kinds.setdefault(kind, []).append(OBSERVATION_SLICES[agent].start + field.start)
+    return torch.tensor(list(kinds.values())).T
+
+
+class SegmentNetwork(nn.Module):
+    """One network, used in every segment.
+
+    Args:
+        own: places of each segment's own entries in what the agent sees, int64 (segments, kinds).
+        extra: further numbers that each segment has.
+        hidden_sizes: of its layers.
+        outputs: for each segment.
+        output_gain, generator: see `mlp`.
+    """
+
+    own: Tensor
+
+    def __init__(
+        self,
+        own: Tensor,
+        extra: int,
+        hidden_sizes: Sequence[int],
+        outputs: int,
+        *,
+        output_gain: float,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        segments, kinds = own.shape
+        self.register_buffer("own", own, persistent=False)  # the scenario says
+        first, *rest = hidden_sizes
+        self.mean_weight = nn.Parameter(torch.empty(kinds, first))
+        self.own_weight = nn.Parameter(torch.empty(kinds, first))
+        self.extra_weight = nn.Parameter(torch.empty(extra, first)) if extra else None
+        self.which = nn.Parameter(torch.zeros(segments, first))
+        for weight in (self.mean_weight, self.own_weight, self.extra_weight):
+            if weight is not None:
+                nn.init.orthogonal_(weight, math.sqrt(2), generator=generator)
+        self.rest = nn.Sequential(
+            nn.ReLU(), mlp(first, rest, outputs, output_gain=output_gain, generator=generator)
+        )
+
+    def begin(self, seen: Tensor) -> Tensor:
+        """What seen (batch, inputs) gives the first layer, (batch, segments, units)."""
+        segments = len(self.own)
+        # One product of all segments is several times faster than small ones of each and of the means.
+        own = torch.kron(torch.eye(segments, device=seen.device), self.own_weight)
+        means = self.mean_weight.repeat(segments, segments) / segments
+        entries = seen.index_select(-1, self.own.flatten())
+        return torch.addmm(self.which.flatten(), entries, own + means).unflatten(-1, (segments, -1))
+
+    def end(self, begun: Tensor, extra: Tensor) -> Tensor:
+        """Outputs (batch, segments, outputs) of `begin` and further numbers (batch, segments, extra)."""
+        assert self.extra_weight is not None
+        return self.rest(begun + extra @ self.extra_weight)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """Outputs (batch, outputs * segments), output by output: as a scenario's actions are laid out."""
+        return self.rest(self.begin(seen)).transpose(-1, -2).flatten(-2)
