@@ -71,8 +71,8 @@ class ValueConfig:
     epsilon: float
     """Probability of each choice being drawn evenly from all levels."""
     soft_epsilon: float
-    """Probability of it being drawn from softmax(A / temperature) instead: what is known to be far worse is not
-    tried again and again, what may be as good is."""
+    """Probability of it being drawn from softmax(A / temperature) instead: what is known to be far worse is
+    not tried again and again, what may be as good is."""
     temperature: float
     """See `soft_epsilon`; of scaled rewards."""
     noise_steps: int
@@ -263,13 +263,8 @@ class Collector:
         """Go on from these observations, at a step at which random choices are drawn anew."""
         self.observation = self.learner.see(torch.from_numpy(join_observations(observations)))
 
-    def step(self, number: int, episodes: int) -> dict[str, Any]:
-        """One step of every lane; returns the environment's info.
-
-        Args:
-            number: of this step, from 0.
-            episodes: finished so far.
-        """
+    def step(self, number: int) -> dict[str, Any]:
+        """Step `number`, from 0, of every lane; returns the environment's info."""
         learner = self.learner
         if number % learner.config.noise_steps == 0:
             self._at_random = learner.at_random(self.observation)
@@ -412,7 +407,7 @@ class ValueTraining:
         self.learner.set_progress(clock.progress)
         loss = torch.tensor(math.nan)
         for _ in range(self.config.noise_steps):
-            clock.tick(self.collector.step(clock.vector_steps, clock.episodes.count))
+            clock.tick(self.collector.step(clock.vector_steps))
             if len(self.learner.replay) >= self.config.warmup:
                 for _ in range(self.config.updates):
                     loss = self.learner.update()
