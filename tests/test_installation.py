@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,12 @@ def empty_environment(path: Path, *requirements: str | Path) -> Path:
     )
     assert installed.returncode == 0, installed.stderr
     return path / "bin"
+
+
+def test_the_wheel_brings_the_trained_weights(wheel: Path):
+    trained = {str(path.relative_to(ROOT)) for path in ROOT.glob("*/weights/*/*.safetensors")}
+    assert "agent_zoo/weights/soc_v0/hmarl-soc-42.safetensors" in trained
+    assert trained <= set(zipfile.ZipFile(wheel).namelist())
 
 
 @pytest.fixture(scope="module")
