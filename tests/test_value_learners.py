@@ -131,6 +131,30 @@ def test_every_segment_is_set_on_its_own_and_by_what_is_seen(name: str) -> None:
         assert best.tolist() == ((wanted + state) % 3).tolist()
 
 
+@pytest.mark.parametrize(
+    ("epsilon", "soft_epsilon", "expected"),
+    [
+        (0.0, 0.0, (1.0, 0.0, 0.0, 0.0)),
+        (0.3, 0.0, (0.7, 0.1, 0.1, 0.1)),
+        (0.0, 1.0, (0.0, 0.2689, 0.7311, 0.0)),  # 1 / (1 + e) and e / (1 + e) at a temperature of 0.1
+        (0.3, 0.5, (0.2, 0.1 + 0.1345, 0.1 + 0.3655, 0.1)),
+    ],
+)
+def test_random_choices_are_even_or_by_what_is_known(
+    epsilon: float, soft_epsilon: float, expected: tuple[float, ...]
+) -> None:
+    """Level 0 is known to be worse than level 1 by 0.1, and level 2 by far; -1 leaves it to the team."""
+    learner = toy("iql", f"epsilon={epsilon}", f"soft_epsilon={soft_epsilon}", "temperature=0.1")
+    output = learner.networks[RESPONDER].body.rest[-1][-1]
+    with torch.no_grad():
+        output.weight.zero_()
+        output.bias[:3] = torch.tensor([-0.1, 0.0, -100.0])
+    drawn = learner.at_random(torch.zeros(20_000, JOINT_OBSERVATION_SIZE))
+    first = drawn[:, learner.slices[RESPONDER].start]
+    frequencies = [(first == level).float().mean().item() for level in (-1, 0, 1, 2)]
+    assert frequencies == pytest.approx(expected, abs=0.015)
+
+
 @pytest.mark.parametrize("name", LEARNERS)
 def test_time_limits_are_bootstrapped_and_ends_are_not(name: str) -> None:
     """A reward of 1 a step, discount 0.5: worth 2 if only time limits end episodes, 1 if each step does."""
