@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import Any
 
-from evaluation import html
+from evaluation import pages
 from evaluation.leaderboard.build import REFERENCE
 from evaluation.metrics import HEADLINES
 
@@ -18,4 +18,4 @@ def render(document: dict[str, Any]) -> str:
     """
     template = resources.files("evaluation.leaderboard").joinpath("page.html")
     data = {"leaderboard": document, "headlines": HEADLINES, "reference": REFERENCE}
-    return html.fill(template, "Leaderboard of soc-env", data)
+    return pages.fill(template, "Leaderboard of soc-env", data)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from evaluation import html
+from evaluation import pages
 from evaluation.metrics import HEADLINES
 from evaluation.replay.episode import Episode
 from soc_env.rendering.actions import action_bars, last_verdict
@@ -30,7 +30,7 @@ _DECIMALS: Final = 4  # of shares, which the page shows in percent
 def render(episode: Episode, team: str) -> str:
     """The page, one HTML document that refers to nothing outside itself, with the team under that name."""
     template = resources.files("evaluation.replay").joinpath("page.html")
-    return html.fill(template, f"{team} on {episode.spec.env_id}", page_data(episode, team))
+    return pages.fill(template, f"{team} on {episode.spec.env_id}", page_data(episode, team))
 
 
 def page_data(episode: Episode, team: str) -> dict[str, Any]:

@@ -1,10 +1,11 @@
-"""Pages that stand alone: templates with a place for a title and one for data."""
+"""Pages that stand alone: templates with places for a title, data, and what all pages share."""
 
 from __future__ import annotations
 
 import html
 import json
 import re
+from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -13,7 +14,8 @@ def fill(template: Traversable, title: str, data: Any) -> str:
     """The template's page, in which neither title nor data can become markup or code.
 
     Args:
-        template: UTF-8, with the places `{{ title }}` and, as all of a script element of type
+        template: UTF-8, with the places `{{ title }}`, `{{ style }}` for shared.css, `{{ theme }}` for theme.js
+            (which needs a function `find` and a button #theme) and, as all of a script element of type
             application/json, `{{ data }}`.
         title: any text.
         data: plain values, as JSON has them.
@@ -23,5 +25,11 @@ def fill(template: Traversable, title: str, data: Any) -> str:
     """
     # In a script element only "<" could end the element or begin a comment; JSON may write it as an escape.
     text = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    parts = {"title": html.escape(title), "data": text}
+    folder = resources.files("evaluation.pages")
+    parts = {
+        "title": html.escape(title),
+        "style": folder.joinpath("shared.css").read_text("utf-8").rstrip(),
+        "theme": folder.joinpath("theme.js").read_text("utf-8").rstrip(),
+        "data": text,
+    }
     return re.sub(r"\{\{ (\w+) \}\}", lambda place: parts[place[1]], template.read_text("utf-8"))
