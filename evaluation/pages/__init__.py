@@ -14,9 +14,9 @@ def fill(template: Traversable, title: str, data: Any) -> str:
     """The template's page, in which neither title nor data can become markup or code.
 
     Args:
-        template: UTF-8, with the places `{{ title }}`, `{{ style }}` for shared.css, `{{ theme }}` for theme.js
-            (which needs a function `find` and a button #theme) and, as all of a script element of type
-            application/json, `{{ data }}`.
+        template: UTF-8, with places: `{{ title }}`; `{{ style }}` for shared.css; `{{ theme }}` for
+            theme.js, which needs a button #theme and a function `find`; and as all of a script element of
+            type application/json `{{ data }}`.
         title: any text.
         data: plain values, as JSON has them.
 
