@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "figures": "evaluation.commands.figures:Figures",
     "replay": "evaluation.commands.replay:Replay",
     "transfer": "evaluation.commands.transfer:Transfer",
+    "bench": "evaluation.commands.bench:Bench",
 }
 """Subcommand: its dataclass, whose fields are the arguments and whose `run` does the work, or whose `STEPS`
 names such dataclasses."""

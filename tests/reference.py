@@ -113,7 +113,7 @@ class Sample:
 
 
 class Simulator(Protocol):
-    """What `sample_simulator` needs: the interface of benchmarks.reference_simulator."""
+    """What `sample_simulator` needs: the interface of evaluation.bench.plain_simulator."""
 
     @property
     def some_host_compromised(self) -> bool: ...

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.reference_simulator import ReferenceSimulator
+from evaluation.bench.plain_simulator import PlainSimulator
 from tests.reference import (
     METRIC_OF_COLUMN,
     POLICIES,
@@ -72,7 +72,7 @@ def test_other_policies_host_counts_and_horizons_agree_with_the_plain_simulator(
     policy: Policy, hosts_per_segment: int, max_steps: int, networks: int, episodes: int
 ):
     config = {"hosts_per_segment": hosts_per_segment, "max_steps": max_steps}
-    plain = sample_simulator(ReferenceSimulator(**config), policy, range(networks), episodes, seed=3)
+    plain = sample_simulator(PlainSimulator(**config), policy, range(networks), episodes, seed=3)
     engine = sample_engine(policy, 256, 20, seed=11, **config)
     comparisons = [
         compare(name, engine.metrics[name], engine, plain.metrics[name], plain)

@@ -77,7 +77,7 @@ class Alert:
     noise: float
 
 
-class ReferenceSimulator:
+class PlainSimulator:
     """One episode after another of the published SOC, on one network.
 
     Args:

@@ -1,0 +1,154 @@
+"""`soc-env bench`: how fast soc-env is on this machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from agent_zoo.files import write_json_atomically
+from evaluation import paper
+from evaluation.bench.timing import Report
+from evaluation.commands import arg
+from evaluation.commands.evaluate import PIPED_WIDTH
+from soc_env.extras import require
+from soc_env.seeds import check_training_seed
+
+Bar = Callable[[str, int], Callable[[int], object]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Bench:
+    output: Annotated[Path | None, arg("FILE")] = None
+    """A JSON file for the figures, with the machine and the versions."""
+
+    def _finish(self, report: Report) -> None:
+        console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
+        for table in report.tables:
+            console.print(table.to_rich(), "")
+        if self.output is not None:
+            write_json_atomically(self.output, report.to_json())
+            console.print(f"Written: {self.output}", soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class BenchEnv(_Bench):
+    """Time environment steps, beside a straightforward simulator of the same rules.
+
+    For example:
+      soc-env bench env --quick
+    """
+
+    quick: bool = False
+    """Few short blocks, to see that it runs; by default it takes some minutes."""
+
+    def run(self) -> None:
+        """Measure and print."""
+        from evaluation.bench import environment
+
+        with _progress() as bar:
+            report = environment.measure(self.quick, bar)
+        self._finish(report)
+
+
+@dataclass(frozen=True)
+class BenchInference(_Bench):
+    """Time decisions of HMARL-SOC: its networks one by one, fused, compiled, and by ONNX Runtime.
+
+    For example:
+      soc-env bench inference --output inference.json
+    """
+
+    quick: bool = False
+    """Few short blocks, to see that it runs; compiling takes minutes all the same."""
+
+    def run(self) -> None:
+        """Measure and print."""
+        try:
+            require("torch", extra="zoo", purpose="soc-env bench inference")
+            require("onnxruntime", extra="onnx", purpose="soc-env bench inference")
+        except ImportError as error:
+            raise SystemExit(f"soc-env bench inference: {error}") from None
+        from evaluation.bench import inference
+
+        with _progress() as bar:
+            report = inference.measure(self.quick, bar)
+        self._finish(report)
+
+
+@dataclass(frozen=True)
+class BenchTraining(_Bench):
+    """Time trainings of HMARL-SOC from the beginning until a held-out reward is reached.
+
+    For example:
+      soc-env bench training --seeds 42 --set num_threads=2
+    """
+
+    seeds: Annotated[tuple[int, ...], tyro.conf.arg(metavar="INT [INT ...]")] = paper.SEEDS
+    """Training seeds."""
+
+    reward: Annotated[float, arg("NUMBER")] = 11.0
+    """To be reached by two evaluations in a row."""
+
+    every: Annotated[float, arg("SECONDS")] = 10.0
+    """Between two evaluations."""
+
+    longest: Annotated[float, arg("SECONDS")] = 600.0
+    """After which a training is given up."""
+
+    set: Annotated[tuple[str, ...], tyro.conf.arg(metavar="KEY=VALUE [KEY=VALUE ...]")] = ()
+    """Keys of the config to change."""
+
+    def run(self) -> None:
+        """Train, measure and print."""
+        try:
+            require("torch", extra="zoo", purpose="soc-env bench training")
+            for seed in self.seeds:
+                check_training_seed(seed)
+            import agent_zoo
+
+            agent_zoo.trainer("hmarl-soc").load_config(None, self.set)
+        except (ImportError, ValueError) as error:
+            raise SystemExit(f"soc-env bench training: {error}") from None
+        from evaluation.bench import training
+
+        with _progress() as bar:
+            report = training.measure(self.seeds, self.reward, self.every, self.longest, self.set, bar)
+        self._finish(report)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Measure how fast soc-env is on this machine."""
+
+    STEPS: ClassVar[dict[str, type]] = {
+        "env": BenchEnv,
+        "inference": BenchInference,
+        "training": BenchTraining,
+    }
+
+
+@contextmanager
+def _progress() -> Iterator[Bar]:
+    """Bars while the block runs; nothing where standard error is no terminal."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+
+        def bar(description: str, total: int) -> Callable[[int], object]:
+            task = progress.add_task(description, total=total)
+            return lambda amount: progress.advance(task, amount)
+
+        yield bar

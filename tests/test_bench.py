@@ -1,0 +1,95 @@
+"""`soc-env bench` runs, and its figures are those of what it timed."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evaluation.bench import environment
+from evaluation.bench.timing import Case, machine, take_turns
+from evaluation.cli import main
+
+
+def test_cases_take_turns_and_are_timed() -> None:
+    order: list[str] = []
+    slow = Case({"name": "slow"}, lambda: (order.append("slow"), time.sleep(0.01)), size=5)
+    fast = Case({"name": "fast"}, lambda: order.append("fast"))
+    advanced: list[int] = []
+    take_turns([slow, fast], rounds=3, seconds=0.005, advance=advanced.append)
+    counted = order[6:]  # after three calls each to warm up
+    assert [name for name, before in zip(counted, ["", *counted], strict=False) if name != before] == [
+        "slow",
+        "fast",
+    ] * 3
+    assert advanced == [1] * 6
+    assert 0.01 <= slow.latency(0.5) < 0.1
+    assert slow.rate() == pytest.approx(5 / np.median([block.mean() for block in slow.blocks]))
+    assert fast.rate() > slow.rate()
+
+
+def test_a_case_becomes_plain_figures() -> None:
+    case = Case({"way": "x"}, lambda: None, size=2, blocks=[np.array([1.0, 3.0]), np.array([4.0])])
+    assert case.to_json() == {
+        "way": "x",
+        "size": 2,
+        "p25_us": 2e6,
+        "p50_us": 3e6,
+        "p75_us": 3.5e6,
+        "p99_us": pytest.approx(3.98e6),
+        "rate_low": 0.625,
+        "rate_median": 0.75,
+        "rate_high": 0.875,
+    }
+
+
+def test_the_machine_is_named() -> None:
+    about = machine()
+    assert about["cores"] >= 1
+    assert about["versions"]["soc-env"]
+    assert about["versions"]["numpy"]
+
+
+def test_a_lane_of_more_hosts_takes_more_memory() -> None:
+    few, many = (environment.bytes_of_a_lane(hosts) for hosts in (50, 200))
+    assert 0 < few < many < 20 * few
+
+
+def test_bench_env_prints_tables_and_keeps_figures(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(environment, "HOSTS", (50, 200))
+    monkeypatch.setattr(environment, "LANES", (1, 8))
+    monkeypatch.setattr(environment, "QUICK", (2, 0.001))
+    monkeypatch.setattr(environment, "first_calls", lambda: {"cached": [0.1, 0.2]})
+    main(["bench", "env", "--quick", "--output", str(tmp_path / "env.json")])
+    printed = capsys.readouterr().out
+    for text in ("Environment steps", "plain simulator", "PettingZoo parallel", "bytes a lane"):
+        assert text in printed
+    figures = json.loads((tmp_path / "env.json").read_text())
+    assert figures["bench"] == "env"
+    assert [row["face"] for row in figures["steps"]].count("vector") == 4
+    assert all(row["rate_median"] > 0 for row in figures["steps"])
+
+
+def test_bench_training_names_what_it_cannot_take() -> None:
+    with pytest.raises(SystemExit, match=r"hunter\.speed"):
+        main(["bench", "training", "--set", "hunter.speed=3"])
+    with pytest.raises(SystemExit, match="4000000000"):
+        main(["bench", "training", "--seeds", "4000000000"])
+
+
+def test_bench_training_says_where_time_went(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    small = ("num_envs=64", "num_episodes=100000", "checkpoint_seconds=1000", "coordinator.rollout_steps=16")
+    limits = ("--every", "0.5", "--longest", "1", "--reward", "1000")
+    path = tmp_path / "training.json"
+    main(["bench", "training", "--seeds", "5", *limits, "--output", str(path), "--set", *small])
+    assert "> 1" in capsys.readouterr().out
+    (run,) = json.loads(path.read_text())["runs"]
+    assert run["seconds"] is None
+    assert len(run["curve"]) >= 1
+    assert 0 < run["shares"]["environment"] < 1
+    assert 0 < run["shares"]["evaluation"] < 1
