@@ -86,6 +86,8 @@ class Utility(nn.Module):
         own: where the entries that describe each segment lie among them, int64 (segments, kinds), if the
             agent makes the same choices in every segment: then one network makes them in all.
         hidden_sizes: of V's network and A's.
+        lead: how much more the middle one of an odd number of levels is worth at the start, so that the team
+            begins near it.
         generator: the only source of randomness.
     """
 
@@ -95,6 +97,7 @@ class Utility(nn.Module):
         counts: tuple[int, int],
         own: Tensor | None,
         hidden_sizes: Sequence[int],
+        lead: float,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
@@ -109,6 +112,11 @@ class Utility(nn.Module):
             self.body = SegmentNetwork(
                 own, 0, hidden_sizes, outputs // len(own), output_gain=0.01, generator=generator
             )
+
+        # Both kinds of networks end with their output layer, whose outputs lie level by level.
+        output = [module for module in self.body.modules() if isinstance(module, nn.Linear)][-1]
+        with torch.no_grad():
+            output.bias.unflatten(0, (-1, counts[1]))[:, counts[1] // 2] += lead
 
     def branches(self, observation: Tensor) -> Tensor:
         """What A is before its largest is taken away, (batch, choices, levels)."""

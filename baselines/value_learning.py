@@ -32,7 +32,7 @@ from agent_zoo.learning.sight import Sight, take_sight
 from baselines.choices import Choices, Utility
 from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
 from soc_env.seeds import check_training_seed
-from soc_env.team import AGENTS, HUNTER, JOINT_OBSERVATION_SIZE, RESPONDER, Actions, join_observations
+from soc_env.team import AGENTS, HUNTER, JOINT_OBSERVATION_SIZE, RESPONDER, TRIAGE, Actions, join_observations
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,9 @@ class ValueConfig:
     """Lanes that collect side by side."""
     levels: int
     """Levels, evenly over [-1, 1], that each number of an action is chosen from."""
+    initial_lead: float
+    """How much more the middle level is worth at the start, in scaled rewards: the team begins near zero
+    actions, as policy learners do. 0: with whatever the initialisation prefers."""
     hidden_sizes: tuple[int, ...]
     """Hidden layers of every network."""
     normalization_steps: int
@@ -106,7 +109,7 @@ class ValueConfig:
         limit = 1 - self.epsilon
         expectation = f"a number from 0 to 1 - epsilon = {limit:g}"
         check(0 <= self.soft_epsilon <= limit, "soft_epsilon", self.soft_epsilon, expectation)
-        for key in ("normalization_steps", "checkpoint_seconds"):
+        for key in ("initial_lead", "normalization_steps", "checkpoint_seconds"):
             check(getattr(self, key) >= 0, key, getattr(self, key), "a number of at least 0")
         check(all(size >= 1 for size in self.hidden_sizes), "hidden_sizes", self.hidden_sizes, "positive")
         expectation = f"at least num_envs = {self.num_envs}"
@@ -369,6 +372,7 @@ def new_utilities(
                 choices.counts(agent),
                 _own_places(config, see, agent),
                 config.hidden_sizes,
+                0.0 if agent == TRIAGE else config.initial_lead,
                 generator,
             )
             for agent in AGENTS

@@ -22,6 +22,7 @@ from soc_env.wrappers import discrete_actions
 
 LEARNERS = {"iql": iql, "qmix": qmix}
 TOY = (
+    "initial_lead=0",
     *("levels=3", "hidden_sizes=[32]", "capacity=4096", "warmup=64", "batch_size=128", "num_envs=64"),
     *("learning_rate=0.003", "reward_scale=1.0", "huber=100", "target_rate=0.05", "lookahead=1"),
     *("epsilon=1.0", "soft_epsilon=0", "normalization_steps=0"),
