@@ -16,7 +16,7 @@ KILLS = 5
 SETTINGS = {
     "single-drl": ("num_episodes=3000", "num_envs=16", "rollout_steps=32", "minibatch_size=128"),
     "hmarl-soc": (
-        *("num_episodes=3000", "num_envs=32", "coordinator.rollout_steps=16", "replay.capacity=4096"),
+        *("num_episodes=1200", "num_envs=32", "coordinator.rollout_steps=16", "replay.capacity=4096"),
         *("replay.start=4096", "replay.warmup=1024", "replay.value_updates=50", "replay.critic_updates=100"),
         *("replay.alpha=0.6", "replay.batch_size=64"),
     ),
