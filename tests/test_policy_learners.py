@@ -478,7 +478,8 @@ def test_a_value_out_of_range_is_named(override: str, message: str) -> None:
 
 
 def test_an_unknown_config_file_lists_the_packaged_ones() -> None:
-    with pytest.raises(FileNotFoundError, match="single-drl, single-drl-demo, got 'nothing'"):
+    match = "single-drl, single-drl-100k, single-drl-demo, got 'nothing'"
+    with pytest.raises(FileNotFoundError, match=match):
         baselines.trainer("single-drl").load_config("nothing")
 
 
