@@ -40,6 +40,15 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     return _MARKER.sub(_generated, markdown)
 
 
+def on_files(files: Any, config: Any, **_: Any) -> Any:
+    """MkDocs calls this with the site's files: the leaderboard's own page becomes one of them."""
+    from mkdocs.structure.files import File  # the other generators need no MkDocs
+
+    page = ROOT / "leaderboard" / "index.html"
+    files.append(File.generated(config, "leaderboard/index.html", abs_src_path=str(page)))
+    return files
+
+
 def _generated(marker: re.Match[str]) -> str:
     indent, (name, *arguments) = marker[1], marker[2].split()
     if name not in GENERATORS:
@@ -238,7 +247,15 @@ def results(table: str, *heading: str) -> str:
     Raises:
         ValueError: no section is called so.
     """
-    path, wanted = ROOT / "results" / table / "table.md", " ".join(heading)
+    return _section(ROOT / "results" / table / "table.md", " ".join(heading))
+
+
+def leaderboard(*heading: str) -> str:
+    """One section of the committed leaderboard, without its heading; see `results`."""
+    return _section(ROOT / "leaderboard" / "leaderboard.md", " ".join(heading))
+
+
+def _section(path: Path, wanted: str) -> str:
     for section in path.read_text(encoding="utf-8").split("\n## ")[1:]:
         title, _, text = section.partition("\n")
         if title == wanted:
@@ -261,6 +278,7 @@ GENERATORS: Final[dict[str, Callable[..., str]]] = {
     "docstring-table": docstring_table,
     "targets": targets,
     "results": results,
+    "leaderboard": leaderboard,
 }
 
 

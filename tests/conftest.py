@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
@@ -15,3 +19,12 @@ _ROOT = Path(__file__).parent.parent
 _sources = sorted((_ROOT / "soc_env").rglob("*.py"))
 _digest = hashlib.sha256(b"".join(source.read_bytes() for source in _sources)).hexdigest()[:16]
 os.environ.setdefault("NUMBA_CACHE_DIR", str(_ROOT / ".pytest_cache" / "numba" / _digest))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, a Selenium driver, for tests of the group `browser`."""
+    from tests.browser import chromium  # Selenium is not there for every group
+
+    with chromium() as driver:
+        yield driver

@@ -187,6 +187,7 @@ def test_the_site_can_be_built_and_needs_no_other_host(tmp_path: Path):
     pages = list(site.rglob("*.html"))
     for page in PAGES[1:]:
         assert site / page.relative_to(DOCS).with_suffix(".html") in pages
+    assert site / "leaderboard" / "index.html" in pages
     for page in pages:
         text = page.read_text()
         assert "<!-- generated:" not in text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from tests.browser import (
     PHONE,
     check_fit,
     check_theme,
-    chromium,
     forget_logs,
     press,
     requested,
@@ -35,12 +33,6 @@ from tests.test_leaderboard_page import MARKUP, TEAMS, make_leaderboard
 pytestmark = pytest.mark.browser
 
 RANKED = [called for _, called, _ in TEAMS]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
-    with chromium() as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,6 @@ from tests.browser import (
     PHONE,
     check_fit,
     check_theme,
-    chromium,
     forget_logs,
     press,
     requested,
@@ -35,12 +33,6 @@ from tests.browser import (
 pytestmark = pytest.mark.browser
 
 NAME = "</script><script>document.title = 'smuggled'</script>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
-    with chromium() as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")
