@@ -93,3 +93,17 @@ def test_bench_training_says_where_time_went(capsys: pytest.CaptureFixture[str],
     assert len(run["curve"]) >= 1
     assert 0 < run["shares"]["environment"] < 1
     assert 0 < run["shares"]["evaluation"] < 1
+
+
+@pytest.mark.compile
+def test_bench_updates_prints_every_way(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    main(["bench", "updates", "--quick", "--output", str(tmp_path / "updates.json")])
+    assert "torch.compile" in capsys.readouterr().out
+    timed = json.loads((tmp_path / "updates.json").read_text())["updates"]
+    assert [case["way"] for case in timed] == [
+        "alone",
+        "beside a helper",
+        "torch.compile",
+        "a step of all lanes",
+    ]
+    assert all(case["p50_us"] > 0 for case in timed)

@@ -84,6 +84,30 @@ class BenchInference(_Bench):
 
 
 @dataclass(frozen=True)
+class BenchUpdates(_Bench):
+    """Time one update of HMARL-SOC's tier 2: alone, beside a helper thread, and with torch.compile.
+
+    For example:
+      soc-env bench updates --output updates.json
+    """
+
+    quick: bool = False
+    """Few short blocks, to see that it runs; compiling takes a minute all the same."""
+
+    def run(self) -> None:
+        """Measure and print."""
+        try:
+            require("torch", extra="zoo", purpose="soc-env bench updates")
+        except ImportError as error:
+            raise SystemExit(f"soc-env bench updates: {error}") from None
+        from evaluation.bench import updates
+
+        with _progress() as bar:
+            report = updates.measure(self.quick, bar)
+        self._finish(report)
+
+
+@dataclass(frozen=True)
 class BenchTraining(_Bench):
     """Time trainings of HMARL-SOC from the beginning until a held-out reward is reached.
 
@@ -131,6 +155,7 @@ class Bench:
     STEPS: ClassVar[dict[str, type]] = {
         "env": BenchEnv,
         "inference": BenchInference,
+        "updates": BenchUpdates,
         "training": BenchTraining,
     }
 
