@@ -125,6 +125,24 @@ def paired_difference(
     return values - reference[[place[seed] for seed in seeds]]
 
 
+def performance_profile(
+    scores: Floats, thresholds: Floats, *, resample_seeds: bool, num_resamples: int = NUM_RESAMPLES
+) -> tuple[Floats, Floats]:
+    """The share of episodes whose score is above each threshold, and its interval.
+
+    Args:
+        scores: (seeds, episodes).
+        thresholds: (n,).
+        resample_seeds, num_resamples: as for `estimate`, whose errors it has.
+
+    Returns:
+        Shares (n,), and the lower and upper ends of their 95 % intervals (2, n).
+    """
+    above = (np.asarray(scores)[..., None] > thresholds).astype(np.float64)
+    estimated = estimate(above, resample_seeds=resample_seeds, num_resamples=num_resamples)
+    return estimated.mean, estimated.mean_interval
+
+
 @lru_cache(maxsize=4)  # the rows of a table have one shape: they share their draws, which are some 20 MB
 def _draw(
     num_seeds: int, num_episodes: int, resample_seeds: bool, num_resamples: int, seed: int

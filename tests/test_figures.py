@@ -22,15 +22,17 @@ from agent_zoo.columns import METRIC_COLUMNS
 from agent_zoo.files import write_json_atomically
 from agent_zoo.learning.run_directory import RunDirectory
 from evaluation import cli, paper
-from evaluation.comparison import Row
-from evaluation.entrants import Entrant
+from evaluation.comparison import Row, held_out_row
+from evaluation.entrants import Entrant, find_entrants
 from evaluation.environments import EnvSpec
 from evaluation.figures.catalogue import FIGURES
 from evaluation.figures.radar import HOLE
 from evaluation.figures.sources import MissingDataError, Sources, ablation_of, interval_of, mean_and_interval
 from evaluation.figures.style import ABLATIONS, LEARNERS, SCRIPTED, TEAMS, on_scale
+from evaluation.leaderboard.submit import submit
 from evaluation.metrics import HEADLINES, NAMES, column
 from evaluation.report import Results
+from evaluation.seeds import evaluation_seeds
 from evaluation.sweep.plan import Variant, parse_axis
 
 Floats = NDArray[np.float64]
@@ -75,6 +77,13 @@ def write_results(folder: Path, teams: Mapping[str, Mapping[str, Floats] | None]
         rows.append(Row(entrant, seeds, values, None if by_metric else "broken", seconds=1.0))
     results = Results(EnvSpec("soc_v0"), 2_000, [], rows, 1.0, "2030-01-01T00:00:00+00:00")
     write_json_atomically(folder / "results.json", results.to_json())
+
+
+def write_entries(folder: Path, *teams: str) -> None:
+    """Entries of registered teams, of two seeds."""
+    for name in teams:
+        (entrant,) = find_entrants(name, "soc_v0", (), Path("runs"))
+        submit(entrant, EnvSpec("soc_v0"), evaluation_seeds(2), 20, folder, name)
 
 
 SEEDS = paper.SEEDS[:3]
@@ -141,7 +150,8 @@ def sources(tmp_path_factory: pytest.TempPathFactory, measured: Any, curves: Any
         for key, rewards in runs.items():
             for seed, of_seed in zip(SEEDS, rewards, strict=True):
                 write_run(folder / "runs" / target / folders[target][key] / str(seed), seed, of_seed)
-    return Sources(folder / "results", folder / "runs")
+    write_entries(folder / "entries", *(name for name in SCRIPTED if name != "rule-soar"))
+    return Sources(folder / "results", folder / "runs", folder / "entries")
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +166,8 @@ def sparse(tmp_path_factory: pytest.TempPathFactory) -> Sources:
     ):
         write_results(folder / "results" / target, {name: row})
         write_run(folder / "runs" / target / name / "42", 42, rewards)
-    return Sources(folder / "results", folder / "runs")
+    write_entries(folder / "entries", "zero-enrich")
+    return Sources(folder / "results", folder / "runs", folder / "entries")
 
 
 def run(*arguments: str) -> int:
@@ -210,6 +221,7 @@ class TestCommand:
         self, sources: Sources, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         folders = ("--results", str(sources.results), "--runs", str(sources.runs))
+        folders += ("--entries", str(sources.entries))
         assert run(*folders, "--output", str(tmp_path / "new")) == 0
         begins = {"png": b"\x89PNG", "pdf": b"%PDF"}
         files = [f"{name}.{suffix}" for name in FIGURES for suffix in begins]
@@ -219,7 +231,11 @@ class TestCommand:
             assert b"/Type3" not in path.read_bytes(), "publishers refuse such fonts"
         printed = capsys.readouterr()
         assert [Path(said.split()[-1]).name for said in printed.out.splitlines()] == files
-        assert printed.err == ""
+        absent = ", ".join((*LEARNERS, "rule-soar"))
+        assert printed.err == (
+            f"performance_profiles: without {absent}, not in {sources.entries}; "
+            "`make -C results leaderboard` makes it\n"
+        )
 
     def test_a_figure_without_data_is_left_out_with_what_is_missing_and_what_makes_it(
         self, sources: Sources, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -227,21 +243,26 @@ class TestCommand:
         nothing = tmp_path / "nothing"
         output = tmp_path / "new"
         arguments = ("--runs", str(nothing), "--output", str(output), "--format", "png")
+        arguments += ("--entries", str(nothing))
         assert run("--results", str(sources.results), *arguments) == 0
-        without = {"learning_curves", "ablation_curves"}
+        without = {"learning_curves", "ablation_curves", "performance_profiles"}
         assert {path.stem for path in output.iterdir()} == set(FIGURES) - without
         said = capsys.readouterr().err.splitlines()
         assert said == [
             f"{figure}: not drawn: {nothing / target}/LEARNER/SEED has no complete run; "
             f"`make -C results {target}` makes it"
             for figure, target in (("learning_curves", "table-2"), ("ablation_curves", "ablations"))
+        ] + [
+            f"performance_profiles: not drawn: {nothing} has no entry of a registered team; "
+            "`make -C results leaderboard` makes it"
         ]
 
     def test_without_any_data_it_fails_and_writes_nothing(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         output = tmp_path / "new"
-        assert run("--results", str(tmp_path), "--runs", str(tmp_path), "--output", str(output)) == 1
+        folders = (f"--{name}={tmp_path}" for name in ("results", "runs", "entries"))
+        assert run(*folders, "--output", str(output)) == 1
         said = capsys.readouterr().err
         assert (
             f"radar: not drawn: {tmp_path}/table-2/results.json is not there; `make -C results table-2`"
@@ -250,7 +271,7 @@ class TestCommand:
         assert {message.partition(":")[0] for message in said.splitlines()} == set(FIGURES)
         assert not output.exists()
 
-    @pytest.mark.parametrize("argument", ["--output", "--results", "--runs"])
+    @pytest.mark.parametrize("argument", ["--output", "--results", "--runs", "--entries"])
     def test_a_file_for_a_folder_is_refused(self, argument: str, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         given = {"--output": str(tmp_path), argument: str(tmp_path / "file")}
@@ -297,7 +318,7 @@ class TestSources:
         write_results(
             tmp_path / "table-2", {"runs/iql": rows["iql"], "runs/qmix": None, "random": rows["iql"]}
         )
-        drawing = FIGURES["radar"](Sources(tmp_path, tmp_path))
+        drawing = FIGURES["radar"](Sources(tmp_path, tmp_path, tmp_path))
         assert [axes.get_title() for axes in panels(drawing.figure)] == ["IQL"]
         path = tmp_path / "table-2" / "results.json"
         absent = ", ".join(name for name in TEAMS if name != "iql")
@@ -310,7 +331,7 @@ class TestSources:
         folder = tmp_path / "ablations" / VARIANTS["Flat MARL"]
         write_run(folder / "42", 42, [1.0, 2.0])
         write_run(folder / "123", 123, [1.0], complete=False)
-        drawing = FIGURES["ablation_curves"](Sources(tmp_path, tmp_path))
+        drawing = FIGURES["ablation_curves"](Sources(tmp_path, tmp_path, tmp_path))
         assert list(line(drawing.figure.axes[0], "Flat MARL").get_ydata()) == [1.0, 2.0]
         assert (
             drawing.notes[0]
@@ -318,7 +339,7 @@ class TestSources:
         )
 
     def test_results_without_rows_for_a_figure_are_missing_data(self, measured: Any, tmp_path: Path) -> None:
-        sources = Sources(tmp_path, tmp_path)
+        sources = Sources(tmp_path, tmp_path, tmp_path)
         write_results(tmp_path / "interval", {})
         with pytest.raises(
             MissingDataError, match=r"no row of the paper's protocol; `make -C results interval`"
@@ -334,13 +355,13 @@ class TestSources:
         for name in ("iql", "iql@wide"):
             write_run(tmp_path / "table-2" / name / "42", 42, [1.0])
         with pytest.raises(ValueError, match="must have one variant of iql, got iql and iql@wide"):
-            FIGURES["learning_curves"](Sources(tmp_path, tmp_path))
+            FIGURES["learning_curves"](Sources(tmp_path, tmp_path, tmp_path))
 
     def test_runs_of_different_lengths_are_refused(self, tmp_path: Path) -> None:
         for seed in (1, 2):
             write_run(tmp_path / "table-2" / "iql" / str(seed), seed, [1.0] * seed)
         with pytest.raises(ValueError, match=r"iql must have equally many episodes, got \[1, 2\]"):
-            FIGURES["learning_curves"](Sources(tmp_path, tmp_path))
+            FIGURES["learning_curves"](Sources(tmp_path, tmp_path, tmp_path))
 
 
 class TestLearningCurves:
@@ -386,7 +407,7 @@ class TestLearningCurves:
         over_time, _ = FIGURES["learning_curves"](sources).figure.axes
         level = {float(one.get_ydata()[0]) for one in over_time.lines if len(one.get_ydata()) == 2}
         assert level == {0.0} | {float(measured["table-2"][name]["reward"].mean()) for name in SCRIPTED}
-        drawing = FIGURES["learning_curves"](Sources(tmp_path, sources.runs))
+        drawing = FIGURES["learning_curves"](Sources(tmp_path, sources.runs, sources.entries))
         assert drawing.notes == [
             f"without teams that do not learn: {tmp_path}/table-2/results.json is not there; "
             "`make -C results table-2` makes it"
@@ -499,6 +520,18 @@ class TestHMARLSOC:
             published = [paper.ablation()[name][metric].mean for name in ABLATIONS]
             assert [x for x, _ in marks(panel, "paper")] == published
 
+    def test_profiles_are_shares_of_episodes_above_each_reward(self, sources: Sources) -> None:
+        figure = FIGURES["performance_profiles"](sources).figure
+        (axes,) = panels(figure)
+        (entrant,) = find_entrants("tuned-soar", "soc_v0", (), Path("runs"))
+        row = held_out_row(entrant, EnvSpec("soc_v0"), evaluation_seeds(2), 20)
+        assert row.values is not None
+        rewards = row.values[:, :, column("reward")]
+        drawn = line(axes, "Tuned-SOAR")
+        thresholds, shares = drawn.get_data()
+        np.testing.assert_allclose(shares, [100 * (rewards > threshold).mean() for threshold in thresholds])
+        assert (shares[0], shares[-1]) == (100, 0)
+
 
 def texts(figure: Any) -> Iterator[tuple[str, Any]]:
     """Every text that is shown, and its box in pixels."""
@@ -531,7 +564,7 @@ class TestLooks:
         for (one, box), (other, its) in itertools.combinations(shown, 2):
             assert not box.overlaps(its), (one, other)
 
-    @pytest.mark.parametrize("name", FIGURES)
+    @pytest.mark.parametrize("name", [name for name in FIGURES if name != "performance_profiles"])
     def test_the_paper_s_marker_is_in_every_legend_and_is_no_team_s(
         self, name: str, sources: Sources
     ) -> None:

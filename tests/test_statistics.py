@@ -7,7 +7,13 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from evaluation.statistics import estimate, interquartile_mean, paired_difference, std_over_seeds
+from evaluation.statistics import (
+    estimate,
+    interquartile_mean,
+    paired_difference,
+    performance_profile,
+    std_over_seeds,
+)
 
 
 def hierarchical(
@@ -140,3 +146,20 @@ class TestPairedDifference:
             paired_difference(values, (10, 11), values, (10, 12))
         with pytest.raises(ValueError, match=r"got \(5, 1\)"):
             paired_difference(values, (10, 11), np.zeros((2, 5, 1)), (10, 11))
+
+
+class TestPerformanceProfile:
+    def test_is_the_share_of_episodes_above_each_threshold(self) -> None:
+        scores = np.array([[0.0, 1.0, 2.0, 3.0], [2.0, 2.0, 2.0, 9.0]])
+        shares, band = performance_profile(scores, np.array([-1.0, 0.0, 2.0, 9.0]), resample_seeds=True)
+        np.testing.assert_array_equal(shares, [1.0, 7 / 8, 2 / 8, 0.0])
+        assert (band[0] <= shares).all()
+        assert (band[1] >= shares).all()
+        assert (np.ptp(band, axis=0) > 0).tolist() == [False, True, True, False]
+
+    def test_training_seeds_that_differ_widen_the_band(self) -> None:
+        scores = np.repeat(np.array([[0.0], [1.0], [0.0], [1.0]]), 200, axis=1)
+        for resample_seeds, width in ((False, 0.0), (True, 0.5)):
+            _, band = performance_profile(scores, np.array([0.5]), resample_seeds=resample_seeds)
+            assert np.ptp(band, axis=0)[0] >= width
+            assert (np.ptp(band, axis=0)[0] == 0) is not resample_seeds

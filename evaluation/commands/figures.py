@@ -23,8 +23,10 @@ class Figures:
     - learning_curves, radar, box_plots, fpr_csr: the teams, by `make -C results table-2`.
     - k_sensitivity: how long directives hold, by `make -C results interval`.
     - ablation_bars, ablation_curves: HMARL-SOC without its parts, by `make -C results ablations`.
-    - Everything is measured as the paper did, on the last training episodes; intervals are 95 %
+    - All these are measured as the paper did, on the last training episodes; intervals are 95 %
       bootstrap intervals over seeds.
+    - performance_profiles, which the paper has not: held-out episodes of the teams that are entered in
+      the leaderboard, by `make -C results leaderboard`.
 
     A figure whose data are not there is left out, and said to be; the exit status is 1 if there is none.
 
@@ -42,6 +44,9 @@ class Figures:
     runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs/results")
     """Where they keep training runs: its RUNS."""
 
+    entries: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("leaderboard/entries")
+    """Where entries of the leaderboard are."""
+
     format: Annotated[tuple[Format, ...], tyro.conf.arg(metavar="{png,pdf} [{png,pdf}]")] = ("png", "pdf")
     """What to write of each."""
 
@@ -55,7 +60,7 @@ class Figures:
             from evaluation.figures.sources import MissingDataError, Sources
             from evaluation.figures.style import save
 
-            sources, console = Sources(self.results, self.runs), Console(stderr=True)
+            sources, console = Sources(self.results, self.runs, self.entries), Console(stderr=True)
             drawings = {}
             for name, draw in FIGURES.items():
                 try:
@@ -82,7 +87,7 @@ class Figures:
         if not self.format or len(set(self.format)) != len(self.format):
             given = " ".join(self.format) or "none"
             raise ValueError(f"--format must be png, pdf or both, each once; got {given}")
-        for name in ("output", "results", "runs"):
+        for name in ("output", "results", "runs", "entries"):
             folder = getattr(self, name)
             if folder.exists() and not folder.is_dir():
                 raise ValueError(f"--{name} must be a folder, got the file {folder}")

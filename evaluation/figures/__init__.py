@@ -1,4 +1,5 @@
-"""The figures of the paper, drawn from training runs and tables, with the paper's values marked in each.
+"""The figures of the paper, drawn from training runs and tables, with the paper's values marked in each, and
+performance profiles.
 
 | file | what it holds |
 |---|---|
@@ -11,8 +12,9 @@
 | tradeoff.py | false positives against containment |
 | bars.py | the ablations as bars |
 | interval.py | how long the coordinator's directives hold |
+| profiles.py | how large a share of a team's episodes is better than a reward |
 | catalogue.py | all figures by the name of their files |
 
-Everything is measured as the paper did: over the last training episodes of every seed; teams that do not
-learn play as many. The held-out tables are the ones to trust.
+But for the profiles everything is measured as the paper did: over the last training episodes of every seed;
+teams that do not learn play as many. The held-out tables are the ones to trust.
 """

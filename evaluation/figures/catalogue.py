@@ -1,11 +1,11 @@
-"""All figures by the name of their files."""
+"""All figures by the name of their files, first those of the paper."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from evaluation.figures import bars, boxes, interval, learning, radar, tradeoff
+from evaluation.figures import bars, boxes, interval, learning, profiles, radar, tradeoff
 from evaluation.figures.sources import Sources
 from evaluation.figures.style import Drawing
 
@@ -17,4 +17,5 @@ FIGURES: Final[Mapping[str, Callable[[Sources], Drawing]]] = {
     "k_sensitivity": interval.draw,
     "ablation_bars": bars.draw,
     "ablation_curves": learning.draw_ablations,
+    "performance_profiles": profiles.draw,
 }

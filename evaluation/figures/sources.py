@@ -1,4 +1,4 @@
-"""What figures are drawn from: the logs of training runs, and the paper's protocol in `results.json`."""
+"""What figures are drawn from: logs of training runs, the paper's protocol in `results.json`, and entries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from agent_zoo.learning.episode_log import read_episodes
 from evaluation import statistics
-from evaluation.metrics import HEADLINES
+from evaluation.environments import EnvSpec
+from evaluation.leaderboard.entry import EntryError, read_entry
+from evaluation.metrics import HEADLINES, column
 
 Floats = NDArray[np.float64]
 SeedMeans = Mapping[str, Floats]
@@ -45,6 +47,7 @@ class Table(Generic[Row]):
         path: where they lie.
         rows: by folder of training runs, such as "mappo@shared_actor=true", or name of a team.
         episodes: of each seed, that a row of results is measured on; 0 of runs.
+        trained: those of them that were trained, of entries.
         notes: what a reader should know that the figure does not show.
     """
 
@@ -52,6 +55,7 @@ class Table(Generic[Row]):
     path: Path
     rows: dict[str, Row]
     episodes: int = 0
+    trained: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
 
     def pick(self, key_of: Callable[[str], Key | None], wanted: Collection[Key]) -> dict[Key, Row]:
@@ -84,10 +88,12 @@ class Sources:
     Attributes:
         results: results of a target are in `results/TARGET/results.json`.
         runs: training runs are in `runs/TARGET/LEARNER[@VARIANT]/SEED`.
+        entries: entries of the leaderboard are in `entries`.
     """
 
     results: Path
     runs: Path
+    entries: Path
 
     def seed_means(self, target: str) -> Table[SeedMeans]:
         """The rows of the paper's protocol.
@@ -140,6 +146,31 @@ class Sources:
             names = ", ".join(str(run_dir.relative_to(folder)) for run_dir in sorted(begun))
             table.notes.append(f"without runs in {folder} that are not complete: {names}")
         return table
+
+    def episode_rewards(self) -> Table[Floats]:
+        """The reward of every held-out episode of the registered teams on soc_v0, (seeds, episodes) each.
+
+        Raises:
+            MissingDataError: none is entered.
+            ValueError: a file is no valid entry, or teams have played different numbers of episodes.
+        """
+        target, rows, trained, episodes = "leaderboard", {}, set(), set()
+        for path in sorted(self.entries.glob("*.json")):
+            try:
+                entry = read_entry(path)
+            except EntryError as error:
+                raise ValueError(f"{path}: {error}") from None
+            origin = entry.document["policy"]["origin"]
+            if origin["kind"] == "registered" and entry.spec == EnvSpec("soc_v0"):
+                rows[origin["name"]] = entry.values[:, :, column("reward")]
+                episodes.add(entry.num_episodes)
+                if entry.training_seeds:
+                    trained.add(origin["name"])
+        if not rows:
+            raise MissingDataError(f"{self.entries} has no entry of a registered team; {remedy(target)}")
+        if len(episodes) > 1:
+            raise ValueError(f"entries in {self.entries} must have equally many episodes, got {episodes}")
+        return Table(target, self.entries, rows, episodes.pop(), frozenset(trained))
 
 
 def remedy(target: str) -> str:
