@@ -11,6 +11,7 @@ import torch
 import agent_zoo
 from agent_zoo.hmarl_soc import HMARLSOC
 from agent_zoo.inference import CompilationError, CompiledTeam, FusedPolicy, FusedTeam, OnnxTeam, compiled
+from agent_zoo.inference.policy import BLOCK
 from evaluation.cli import main
 from soc_env import soc_v0
 from soc_env.policy import TeamPolicy, load_policy
@@ -54,6 +55,11 @@ def assert_same_play(policy: TeamPolicy, other: TeamPolicy, num_envs: int, steps
 def test_the_fused_team_plays_as_the_four_networks(config: str) -> None:
     policy = team(config=config)
     assert_same_play(policy, fused(policy), num_envs=500, steps=20)
+
+
+def test_lanes_beyond_a_block_are_decided_alike() -> None:
+    policy = team()
+    assert_same_play(policy, fused(policy), num_envs=2 * BLOCK + 1, steps=8)
 
 
 def test_an_interval_of_its_own_is_kept() -> None:
@@ -127,5 +133,5 @@ def test_a_compiled_team_plays_as_the_eager_one(config: str, tmp_path: Path) -> 
     loaded = load_policy(path)
     assert isinstance(loaded, CompiledTeam)
     assert loaded.is_compiled
-    for num_envs, steps in ((1, 30), (2, 10), (1000, 10)):
+    for num_envs, steps in ((1, 30), (2, 10), (1000, 10), (BLOCK + 1, 10)):
         assert_same_play(policy, loaded, num_envs, steps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 import torch
@@ -14,6 +14,22 @@ from soc_env.team import AGENTS, CONTROL_SLICES, COORDINATOR, TRIAGE, Actions, j
 
 Run = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 """As `FusedTeam.forward`."""
+
+BLOCK: Final = 1_024
+"""Lanes that are computed at once: what lies between two layers then stays in the cache."""
+
+
+def in_blocks(run: Run) -> Run:
+    """The same, lanes beyond `BLOCK` block by block."""
+
+    def decide(observation: Tensor, directive: Tensor, age: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        if len(age) <= BLOCK:
+            return run(observation, directive, age)
+        blocks = zip(*(each.split(BLOCK) for each in (observation, directive, age)), strict=True)
+        controls, verdict, age = map(torch.cat, zip(*(run(*block) for block in blocks), strict=True))
+        return controls, verdict, age
+
+    return decide
 
 
 class FusedPolicy:
@@ -28,7 +44,7 @@ class FusedPolicy:
     version: ClassVar[str] = "1"
 
     def __init__(self, run: Run, env_id: str, interval: int) -> None:
-        self.run, self.env_id, self.interval = run, env_id, interval
+        self.run, self.env_id, self.interval = in_blocks(run), env_id, interval
         self.reset(0)
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:

@@ -19,7 +19,7 @@ import agent_zoo
 from agent_zoo.hmarl_soc import HMARLSOC
 from agent_zoo.inference import CompiledTeam, FusedPolicy, FusedTeam, OnnxTeam
 from agent_zoo.inference.fused import example_inputs
-from agent_zoo.inference.policy import Run
+from agent_zoo.inference.policy import Run, in_blocks
 from evaluation.bench.timing import Case, Report, take_turns, with_quartiles
 from evaluation.tables import Table, number
 from soc_env import soc_v0
@@ -112,7 +112,7 @@ def ways(policy: HMARLSOC) -> dict[str, Run]:
     fused = FusedTeam(policy).eval()
     return {
         EAGER: lambda observation, *_: policy.actors(observation),
-        FUSED: fused,
+        FUSED: in_blocks(fused),
         COMPILED: torch.compile(fused),
         ONNX: OnnxTeam.of(policy).run,
         AHEAD: CompiledTeam.compile(policy).run,
