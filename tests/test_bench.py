@@ -101,8 +101,8 @@ def test_bench_updates_prints_every_way(capsys: pytest.CaptureFixture[str], tmp_
     assert "torch.compile" in capsys.readouterr().out
     timed = json.loads((tmp_path / "updates.json").read_text())["updates"]
     assert [case["way"] for case in timed] == [
-        "alone",
-        "beside a helper",
+        "one thread",
+        "two threads",
         "torch.compile",
         "a step of all lanes",
     ]

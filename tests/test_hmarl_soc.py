@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -251,8 +250,11 @@ class Killed(Exception):
     """Stands for a process that ends between two rounds."""
 
 
-def resume_after(rounds: tuple[int, ...], run_dir: Path, *overrides: str) -> None:
-    """Train to the end, killed after so many rounds each time."""
+@pytest.mark.parametrize("rounds", [(1,), (2, 1), (1, 1, 2)])
+def test_a_killed_run_resumes_to_the_same_bytes(
+    uninterrupted: Path, tmp_path: Path, rounds: tuple[int, ...]
+) -> None:
+    run_dir = tmp_path / "broken"
     for part in rounds:
         done = 0
 
@@ -263,42 +265,10 @@ def resume_after(rounds: tuple[int, ...], run_dir: Path, *overrides: str) -> Non
             done += 1
 
         with pytest.raises(Killed):
-            train(run_dir, *overrides, resume=run_dir.exists(), on_round=stop)
-    train(run_dir, *overrides, resume=True)
-
-
-@pytest.mark.parametrize("rounds", [(1,), (2, 1), (1, 1, 2)])
-def test_a_killed_run_resumes_to_the_same_bytes(
-    uninterrupted: Path, tmp_path: Path, rounds: tuple[int, ...]
-) -> None:
-    resume_after(rounds, tmp_path / "broken")
+            train(run_dir, resume=run_dir.exists(), on_round=stop)
+    train(run_dir, resume=True)
     for name in FILES:
-        assert (tmp_path / "broken" / name).read_bytes() == (uninterrupted / name).read_bytes(), name
-
-
-def test_so_does_one_that_plays_beside_learning(tmp_path: Path) -> None:
-    train(tmp_path / "whole", "num_threads=2")
-    resume_after((2, 1), tmp_path / "broken", "num_threads=2")
-    for name in FILES:
-        assert (tmp_path / "broken" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
-
-
-def test_a_helper_changes_nothing_in_an_update() -> None:
-    learned = []
-    for helper in (None, ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))):
-        settings = config("replay.start=0")
-        learner, env = TeamLearner(settings, 3), make_env(settings)
-        collector = training.Collector(env, learner, settings)
-        collector.begin(env.reset(seed=3)[0])
-        for step in range(20):
-            collector.step(step * settings.num_envs)
-        for _ in range(12):
-            learner.update_tier_2(0.0, helper)
-        learned.append(learner.tensors())
-    alone, helped = learned
-    assert alone.keys() == helped.keys()
-    for name, array in alone.items():
-        np.testing.assert_array_equal(helped[name], array, err_msg=name)
+        assert (run_dir / name).read_bytes() == (uninterrupted / name).read_bytes(), name
 
 
 @pytest.mark.parametrize(

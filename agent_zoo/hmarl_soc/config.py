@@ -194,8 +194,7 @@ class Config:
     device: str
     """Where networks and replay live: cpu, cuda, cuda:1."""
     num_threads: int
-    """Cores to use. From 2 on, lanes play beside tier 2, which learns from the steps before, and the hunter
-    learns beside triage and responder; a run with 2 or more takes another course than one with 1."""
+    """Torch's threads."""
     checkpoint_seconds: float
     """Least time between two checkpoints."""
 

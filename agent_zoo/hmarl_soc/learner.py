@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
@@ -93,12 +92,11 @@ class TeamLearner:
                     for group in part.param_groups:
                         group["lr"] = group.setdefault("initial_lr", group["lr"]) * own_scale
 
-    def update_tier_2(self, progress: float, helper: Executor | None = None) -> dict[str, Tensor]:
+    def update_tier_2(self, progress: float) -> dict[str, Tensor]:
         """One update of hunter, triage and responder from the same transitions; returns what to watch.
 
         Args:
             progress: part of the training's episodes that are done.
-            helper: a thread for the triage's and the responder's update, with the same result.
 
         Raises:
             FloatingPointError: training diverged; the message begins with the agent, all parameters are
@@ -114,25 +112,19 @@ class TeamLearner:
         else:
             batches = {agent: self._draw(beta) for agent in (HUNTER, TRIAGE, RESPONDER)}
         next_controls, next_verdict = self.next_actions(batches[RESPONDER])
-
-        def rest() -> list[tuple[Tensor, dict[str, Tensor]]]:  # draws nothing, as the hunter does
-            batch, others = batches[RESPONDER], (next_controls, next_verdict)
-            return [
-                self._attempt(TRIAGE, lambda: self.triage.update(batches[TRIAGE])),
-                self._attempt(
-                    RESPONDER,
-                    lambda: self.responder.update(batch, *others, learn_actions, learn_actors),
-                ),
-            ]
-
-        beside = helper.submit(rest) if helper else None
-        hunter = self._attempt(
-            HUNTER, lambda: self.hunter.update(batches[HUNTER], learn_actions, learn_actors)
-        )
-        updates = [hunter, *(beside.result() if beside else rest())]
         watched: dict[str, Tensor] = {}
         errors = torch.zeros(config.batch_size, device=self.config.device)
-        for agent, (own_errors, own) in zip((HUNTER, TRIAGE, RESPONDER), updates, strict=True):
+        for agent, update in (
+            (HUNTER, lambda: self.hunter.update(batches[HUNTER], learn_actions, learn_actors)),
+            (TRIAGE, lambda: self.triage.update(batches[TRIAGE])),
+            (
+                RESPONDER,
+                lambda: self.responder.update(
+                    batches[RESPONDER], next_controls, next_verdict, learn_actions, learn_actors
+                ),
+            ),
+        ):
+            own_errors, own = self._attempt(agent, update)
             errors += own_errors / 3
             watched |= {f"{agent}/{name}": value for name, value in own.items()}
         if config.shared:

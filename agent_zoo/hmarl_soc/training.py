@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,34 +32,6 @@ from soc_env.team import (
     Verdict,
     join_observations,
 )
-
-
-class Decided(NamedTuple):
-    """What the team does in every lane.
-
-    Attributes:
-        seen: observations as networks see them, (num_envs, inputs).
-        controls: (num_envs, 36).
-        verdict: int64 (num_envs,).
-        is_kept: whether what comes of it belongs in the replay.
-    """
-
-    seen: Tensor
-    controls: Tensor
-    verdict: Tensor
-    is_kept: bool
-
-
-class Played(NamedTuple):
-    """What came of it.
-
-    Attributes:
-        transition: the replay's fields {name: (num_envs, ...)}; empty if not to be kept.
-        info: the environment's.
-    """
-
-    transition: dict[str, Tensor]
-    info: dict[str, Any]
 
 
 class Collector:
@@ -97,11 +67,6 @@ class Collector:
         Args:
             step: environment steps so far, of all lanes together.
         """
-        return self.keep(self.play(self.decide(step)))
-
-    @torch.no_grad()
-    def decide(self, step: int) -> Decided:
-        """What the team, exploring, does in every lane; argument as `step`."""
         learner, config = self.learner, self.config
         if step // config.num_envs % config.noise_steps == 0:
             self._noise = {
@@ -121,13 +86,6 @@ class Collector:
         for agent, at_random in self._at_random.items():
             drawn[agent] = torch.where(at_random.isnan(), drawn[agent], at_random)
         controls = torch.cat([directive, drawn[HUNTER], drawn[RESPONDER]], -1)
-        return Decided(seen, controls, verdict, is_kept=step >= config.replay.start)
-
-    @torch.no_grad()
-    def play(self, decided: Decided) -> Played:
-        """Do it; touches neither the replay nor what learns in tier 2, so both can go on meanwhile."""
-        learner, config = self.learner, self.config
-        controls, verdict = decided.controls, decided.verdict
         true_alert = torch.from_numpy(self.env.state()[:, self._truth] > 0).to(config.device)
         false_escalation = (verdict == Verdict.ESCALATE) & ~true_alert
 
@@ -148,26 +106,21 @@ class Collector:
         decision_over = self.decisions.step(
             reward, last_seen[:, learner.sees[COORDINATOR]], terminated, truncated
         )
+        if step >= config.replay.start:
+            cost = config.triage.false_escalation_cost * config.reward_scale
+            learner.replay.add(
+                observation=seen,
+                controls=controls,
+                verdict=verdict,
+                reward=reward,
+                triage_reward=reward - cost * false_escalation,
+                next_observation=last_seen,
+                terminated=terminated,
+                truncated=truncated,
+                decision_over=decision_over,
+            )
         self.observation = after
-        cost = config.triage.false_escalation_cost * config.reward_scale
-        transition = {
-            "observation": decided.seen,
-            "controls": controls,
-            "verdict": verdict,
-            "reward": reward,
-            "triage_reward": reward - cost * false_escalation,
-            "next_observation": last_seen,
-            "terminated": terminated,
-            "truncated": truncated,
-            "decision_over": decision_over,
-        }
-        return Played(transition if decided.is_kept else {}, info)
-
-    def keep(self, played: Played) -> dict[str, Any]:
-        """Add it to the replay; returns the environment's info."""
-        if played.transition:
-            self.learner.replay.add(**played.transition)
-        return played.info
+        return info
 
     def _draw_at_random(self, agent: str) -> Tensor:
         """Numbers of actions (num_envs, size) from [-1, 1], all but `random_share` of them NaN."""
@@ -198,47 +151,19 @@ class TeamTraining:
         self.learner = TeamLearner(config, seed, take_sight(self.env, config.normalization_steps, seed))
         self.collector = Collector(self.env, self.learner, config)
         self.collector.begin(self.env.reset(seed=seed)[0])
-        self.helper: ThreadPoolExecutor | None = None
-        if config.num_threads > 1:
-            # Each thread has a number of threads of its own for torch's operations.
-            own_threads = config.num_threads // 2
-            torch.set_num_threads(own_threads)
-            self.helper = ThreadPoolExecutor(1, "learner", torch.set_num_threads, (own_threads,))
 
     def learn_round(self, clock: loop.Clock) -> dict[str, float]:
-        """One rollout of the coordinator, tier 2 learning in between; returns each learner's last values.
-
-        With a helper the lanes play a step while tier 2 learns from those before it.
-        """
-        config, learner, collector = self.config, self.learner, self.collector
+        """One rollout of the coordinator, tier 2 learning in between; returns each learner's last values."""
+        config, learner = self.config, self.learner
         learner.set_progress(clock.progress)
         watched: dict[str, Tensor] = {}
         for rollout_step in range(1, config.coordinator.rollout_steps + 1):
-            is_due = rollout_step % config.replay.steps == 0
-            decided = collector.decide(clock.step)
-            if self.helper is None:
-                clock.tick(collector.keep(collector.play(decided)))
-                watched = self._learn(clock, is_due) or watched
-            else:
-                playing = self.helper.submit(collector.play, decided)
-                watched = self._learn(clock, is_due) or watched
-                clock.tick(collector.keep(playing.result()))
+            clock.tick(self.collector.step(clock.step))
+            if rollout_step % config.replay.steps == 0 and len(learner.replay) >= config.replay.warmup:
+                for _ in range(config.replay.updates):
+                    watched = learner.update_tier_2(clock.progress)
         watched |= learner.update_coordinator(self.collector.decisions.completed)
         return {name: value.item() for name, value in watched.items()}
-
-    def _learn(self, clock: loop.Clock, is_due: bool) -> dict[str, Tensor]:
-        """Tier 2's updates, if there is enough to learn from."""
-        watched: dict[str, Tensor] = {}
-        if is_due and len(self.learner.replay) >= self.config.replay.warmup:
-            for _ in range(self.config.replay.updates):
-                watched = self.learner.update_tier_2(clock.progress, self.helper)
-        return watched
-
-    def close(self) -> None:
-        """Let the lanes and the helper go."""
-        self.env.close()
-        if self.helper is not None:
-            self.helper.shutdown()
 
     def tensors(self) -> checkpoint.Tensors:
         learned = checkpoint.prefixed("learner", self.learner.tensors())
@@ -270,16 +195,17 @@ def train(
         on_round: called with the learner and the environment steps so far after every update of tier 1.
     """
     seed = check_training_seed(seed)
-    torch.set_num_threads(1)
+    torch.set_num_threads(config.num_threads)
     training = TeamTraining(config, seed)
-    with contextlib.closing(training):
-        return loop.run(
-            "hmarl-soc",
-            config,
-            training,
-            seed=seed,
-            run_dir=run_dir,
-            resume=resume,
-            progress=progress,
-            on_round=on_round and (lambda clock: on_round(training.learner, clock.step)),
-        )
+    path = loop.run(
+        "hmarl-soc",
+        config,
+        training,
+        seed=seed,
+        run_dir=run_dir,
+        resume=resume,
+        progress=progress,
+        on_round=on_round and (lambda clock: on_round(training.learner, clock.step)),
+    )
+    training.env.close()
+    return path

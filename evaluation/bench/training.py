@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -46,8 +45,7 @@ class Timed:
         seed: the training seed.
         seconds: to the first of the consecutive evaluations; None if it never came.
         curve: (seconds, environment steps, held-out reward) of every evaluation.
-        shares: parts of the wall-clock time, more than 1 together where the environment plays beside
-            learning; "idle" is that of the machine's cores.
+        shares: parts of the wall-clock time; "idle" is that of the machine's cores.
     """
 
     seed: int
@@ -57,11 +55,11 @@ class Timed:
 
 
 class Stopwatch:
-    """Adds up the time inside methods; what runs inside another one of its thread counts for that one."""
+    """Adds up the time inside methods; what runs inside another one counts for that one."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
-        self._of_thread = threading.local()
+        self._inside = False
 
     def wrapped(self, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*args: Any, **kwargs: Any) -> Any:
@@ -72,12 +70,12 @@ class Stopwatch:
 
     @contextmanager
     def running(self, name: str) -> Iterator[None]:
-        if getattr(self._of_thread, "is_inside", False):
+        if self._inside:
             yield
             return
-        begin, self._of_thread.is_inside = time.perf_counter(), True
+        begin, self._inside = time.perf_counter(), True
         yield
-        self._of_thread.is_inside = False
+        self._inside = False
         self.seconds[name] += time.perf_counter() - begin
 
 

@@ -1,14 +1,13 @@
-"""How long one update of HMARL-SOC's tier 2 takes: alone, beside a helper, and with torch.compile.
+"""How long one update of HMARL-SOC's tier 2 takes: on one thread, on two, and with torch.compile.
 
-On soc_v0 with the default config, from a replay that its untrained team has filled, one thread for each of
-torch's operations. torch.compile stands for the losses of hunter and responder, which are nearly all of it;
-optimisers and target networks stay as they are.
+On soc_v0 with the default config, from a replay that its untrained team has filled. torch.compile stands for
+the losses of hunter and responder, which are nearly all of it; optimisers and target networks stay as they
+are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import torch
@@ -21,7 +20,7 @@ from evaluation.tables import Table, number
 SETTINGS: Final = ("replay.start=0", "replay.value_updates=0", "replay.critic_updates=0")
 """It learns everything from the first update on, as later in a training."""
 
-ALONE, HELPED, COMPILED, PLAYING = "alone", "beside a helper", "torch.compile", "a step of all lanes"
+ALONE, TWO, COMPILED, PLAYING = "one thread", "two threads", "torch.compile", "a step of all lanes"
 ROUNDS: Final = 20
 SECONDS: Final = 0.5
 QUICK: Final = (2, 0.01)
@@ -31,9 +30,8 @@ def measure(quick: bool, bar: Callable[[str, int], Callable[[int], object]]) -> 
     """Compile, which takes a minute, and time; `bar(description, total)` gives what shows progress."""
     torch.set_num_threads(1)
     rounds, seconds = QUICK if quick else (ROUNDS, SECONDS)
-    helper = ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
-    filling, trainings = bar("filling replays", 3), {}
-    for name in (ALONE, HELPED, COMPILED):
+    filling, trainings = bar("filling replays", 2), {}
+    for name in (ALONE, COMPILED):
         trainings[name] = filled()
         filling(1)
     compiled = trainings[COMPILED].learner
@@ -41,16 +39,21 @@ def measure(quick: bool, bar: Callable[[str, int], Callable[[int], object]]) -> 
         for loss in ("critic_loss", "actor_loss"):
             setattr(agent, loss, torch.compile(getattr(agent, loss)))
     alone = trainings[ALONE]
+
+    def on_two_threads() -> None:
+        torch.set_num_threads(2)
+        alone.learner.update_tier_2(0.0)
+        torch.set_num_threads(1)
+
     cases = [
         Case({"way": ALONE}, lambda: alone.learner.update_tier_2(0.0)),
-        Case({"way": HELPED}, lambda: trainings[HELPED].learner.update_tier_2(0.0, helper)),
+        Case({"way": TWO}, on_two_threads),
         Case({"way": COMPILED}, lambda: compiled.update_tier_2(0.0)),
         Case({"way": PLAYING}, lambda: alone.collector.step(alone.config.num_envs)),
     ]
     take_turns(cases, rounds, seconds, bar("updates", rounds * len(cases)))
-    helper.shutdown()
     for training in trainings.values():
-        training.close()
+        training.env.close()
 
     first = cases[0].latency(0.5)
     cells = tuple(
@@ -62,7 +65,7 @@ def measure(quick: bool, bar: Callable[[str, int], Callable[[int], object]]) -> 
         for case in cases
     )
     note = "Medians, below them quartiles; beside the updates, what is played between two of them."
-    table = Table("One update of hunter, triage and responder", ("", "ms", "x alone"), cells, (note,))
+    table = Table("One update of hunter, triage and responder", ("", "ms", "x one thread"), cells, (note,))
     return Report("updates", [table], {"updates": [case.to_json() for case in cases]})
 
 

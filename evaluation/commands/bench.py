@@ -85,7 +85,7 @@ class BenchInference(_Bench):
 
 @dataclass(frozen=True)
 class BenchUpdates(_Bench):
-    """Time one update of HMARL-SOC's tier 2: alone, beside a helper thread, and with torch.compile.
+    """Time one update of HMARL-SOC's tier 2: on one thread, on two, and with torch.compile.
 
     For example:
       soc-env bench updates --output updates.json
