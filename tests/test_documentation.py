@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -174,6 +175,20 @@ def test_it_names_every_metric():
 def test_an_unknown_table_is_refused_by_name():
     with pytest.raises(ValueError, match="got 'no_such_table'"):
         load_hooks().on_page_markdown("<!-- generated: no_such_table -->")
+
+
+def test_the_committed_leaderboard_is_that_of_its_entries():
+    pytest.importorskip("jsonschema")
+    from evaluation.leaderboard.build import build
+
+    built = build(ROOT / "leaderboard" / "entries")
+    committed = json.loads((ROOT / "leaderboard" / "leaderboard.json").read_text())
+    assert built["refused"] == committed["refused"] == []
+    ranked, shown = (
+        [[(entry["rank"], entry["file"]) for entry in board["entries"]] for board in document["boards"]]
+        for document in (built, committed)
+    )
+    assert ranked == shown
 
 
 # The site
