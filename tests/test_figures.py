@@ -520,7 +520,9 @@ class TestHMARLSOC:
             published = [paper.ablation()[name][metric].mean for name in ABLATIONS]
             assert [x for x, _ in marks(panel, "paper")] == published
 
-    def test_profiles_are_shares_of_episodes_above_each_reward(self, sources: Sources) -> None:
+
+class TestProfiles:
+    def test_are_shares_of_episodes_above_each_reward(self, sources: Sources) -> None:
         figure = FIGURES["performance_profiles"](sources).figure
         whole, near = panels(figure)
         (entrant,) = find_entrants("tuned-soar", "soc_v0", (), Path("runs"))
