@@ -49,7 +49,7 @@ class TestPlan:
         assert len(jobs) == 8
         assert [job.config["learning_rate"] for job in jobs] == [1e-3, 1e-3, 3e-4, 3e-4] * 2
         assert {job.config["num_episodes"] for job in jobs[:4]} == {10_000}
-        assert {job.config["num_episodes"] for job in jobs[4:]} == {3_000}
+        assert {job.config["num_episodes"] for job in jobs[4:]} == {40_000}
         assert all(job.config["num_envs"] == 16 and job.config["env"] == {"stealth": 0.5} for job in jobs)
         assert jobs[0].overrides == ("num_envs=16", "learning_rate=1e-3", "env.stealth=0.5")
 
