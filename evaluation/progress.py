@@ -23,7 +23,11 @@ class EpisodeRate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f} episodes/s", style="progress.data.speed")
+        return Text("" if speed is None else f"{_rounded(speed)} episodes/s", style="progress.data.speed")
+
+
+def _rounded(speed: float) -> str:
+    return f"{speed:,.0f}" if speed >= 10 else f"{speed:.1g}"
 
 
 class EpisodeProgress:

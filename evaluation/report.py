@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import metadata
 from typing import Any, Final
 
 import numpy as np
@@ -19,10 +18,10 @@ from evaluation.comparison import Difference, Row, differences
 from evaluation.environments import EnvSpec
 from evaluation.metrics import HEADLINES, NAMES, column
 from evaluation.protocol import PROTOCOL_VERSION
+from evaluation.provenance import package_versions
 from evaluation.tables import NONE, Table, with_deviation, with_interval
 
 FORMAT_VERSION: Final = 1
-_PACKAGES: Final = ("soc-env", "numpy", "numba", "gymnasium", "pettingzoo", "scipy", "torch")
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Results:
             "protocol_version": PROTOCOL_VERSION,
             "created": self.created,
             "wall_clock_seconds": round(self.seconds, 2),
-            "versions": {**package_versions(), "python": platform.python_version()},
+            "versions": package_versions(),
             "machine": f"{platform.system()} {platform.machine()}",
             "environment": {"id": self.spec.env_id, "config": dict(self.spec.config)},
             "episodes_per_seed": self.num_episodes,
@@ -266,13 +265,3 @@ def _plain(value: Any) -> Any:
     if np.ndim(value):
         return [_plain(entry) for entry in value]
     return None if math.isnan(value) else float(value)
-
-
-def package_versions() -> Mapping[str, str | None]:
-    versions: dict[str, str | None] = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = None
-    return versions

@@ -16,6 +16,7 @@ from evaluation.cage4.interface import (
     NUM_HOSTS,
     OBSERVATION_SIZE,
     OBSERVATION_SLICES,
+    existing_hosts,
 )
 from evaluation.cage4.meaning import SEGMENT_NAMES, SEGMENT_OF_AGENT
 from soc_env import soc_v0
@@ -215,3 +216,23 @@ def test_values_that_the_interface_does_not_have_are_refused(place, value, messa
 def test_observations_of_another_size_are_refused_with_both_sizes():
     with pytest.raises(ValueError, match=rf"\(lanes, {OBSERVATION_SIZE}\), got \(1, 7\)"):
         begun().observe(np.zeros((1, 7), np.int64), NOTHING)
+
+
+def test_an_adapter_without_memory_shows_the_flags_of_one_step_alone():
+    masks = recorded("reactive", "mask")[None]
+    one, other = np.flatnonzero(existing_hosts(masks)[0])[:2]
+    adapter = Adapter(1, memory=False)
+    adapter.begin(ALL, flagged(("process", one), ("connection", one)), masks)
+    seen = adapter.observe(flagged(("process", other)), NOTHING)
+    assert field(seen, TRIAGE, "queue") == pytest.approx(1 / 50)
+    assert field(adapter.observe(quiet(), NOTHING), TRIAGE, "queue") == 0.0
+
+
+def test_an_adapter_without_findings_does_not_know_of_malware():
+    malware = NOTHING.copy()
+    malware[0, 3] = True
+    for findings, found in ((True, 1), (False, 0)):
+        adapter = Adapter(1, findings=findings)
+        adapter.begin(ALL, quiet(), recorded("reactive", "mask")[None])
+        adapter.observe(quiet(), malware)
+        assert adapter.evidence.found.sum() == found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,11 +18,14 @@ from baselines.scripted import Random, TunedSOAR
 from evaluation.cage4 import cyborg
 from evaluation.cage4.interface import BLUE_AGENTS, NUM_HOSTS
 from evaluation.cage4.lanes import Frame
-from evaluation.cage4.players import Sleep, SOCPlayer
-from evaluation.cage4.protocol import BATCH, play_scores
-from evaluation.cage4.report import Results, Row, scripted_row, team_row
+from evaluation.cage4.measures import MEASURES
+from evaluation.cage4.players import ADAPTERS, Sleep, SOCPlayer
+from evaluation.cage4.protocol import BATCH, play_episodes
+from evaluation.cage4.report import Results
+from evaluation.cage4.rows import Row, difference, played, scripted_row, team_row
 from evaluation.checks import PolicyError
 from evaluation.cli import main
+from evaluation.commands import transfer
 from evaluation.entrants import Entrant
 from soc_env.team import Actions
 from tests.test_cage4_interface import recorded
@@ -85,7 +89,7 @@ def fixed(name: str, make: type) -> Entrant:
 
 
 def test_the_last_steps_reward_is_not_counted_as_in_the_challenges_own_evaluation():
-    scores = play_scores(Sleep(), RecordedLanes(BATCH), SEED, 3)
+    scores = play_episodes(Sleep(), RecordedLanes(BATCH), SEED, 3)[:, 0]
     assert scores.tolist() == [-float(sum(range(2, LENGTH + 1)))] * 3
 
 
@@ -93,7 +97,7 @@ def test_every_episode_has_its_own_seed_and_every_team_the_same_ones():
     begun = []
     for player, episodes in ((Sleep(), 14), (SOCPlayer(TunedSOAR()), 20)):
         lanes = RecordedLanes(BATCH)
-        play_scores(player, lanes, SEED, episodes)
+        play_episodes(player, lanes, SEED, episodes)
         begun.append(lanes.begun)
     assert begun[0] == begun[1]
     assert len({seed for seeds in begun[0] for seed in seeds}) == 2 * BATCH
@@ -101,12 +105,12 @@ def test_every_episode_has_its_own_seed_and_every_team_the_same_ones():
 
 def test_a_training_seed_is_refused():
     with pytest.raises(ValueError, match="evaluation_seed must be"):
-        play_scores(Sleep(), RecordedLanes(BATCH), 42, 3)
+        play_episodes(Sleep(), RecordedLanes(BATCH), 42, 3)
 
 
 def test_a_team_behind_the_adapter_is_watched_strictly():
     with pytest.raises(PolicyError, match="no idea"):
-        play_scores(SOCPlayer(Failing()), RecordedLanes(BATCH), SEED, 3)
+        play_episodes(SOCPlayer(Failing()), RecordedLanes(BATCH), SEED, 3)
     team = TunedSOAR()
     team.env_id = "soc_v1"
     with pytest.raises(PolicyError, match="soc_v1"):
@@ -116,50 +120,162 @@ def test_a_team_behind_the_adapter_is_watched_strictly():
 # Tables
 
 
-def row(name: str, kind: str, scores: np.ndarray, seeds: tuple[int, ...] = ()) -> Row:
-    return Row(name, name.title(), kind, seeds, scores, None, 1.0)
+def row(
+    name: str, kind: str, scores: np.ndarray, seeds: tuple[int, ...] = (), adapter: str | None = "meaning"
+) -> Row:
+    others = np.random.default_rng(1).random((*scores.shape, len(MEASURES) - 1))
+    figures = np.concatenate([scores[..., None], others], -1)
+    label = name.rpartition("/")[2].title()
+    method = name.partition("/")[2] or None
+    return Row(name, label, kind, adapter, "soc_v0", method, seeds, {}, figures, None, 1.0)
 
 
 def results() -> Results:
     noise = np.random.default_rng(0).normal(0.0, 30.0, 50)
     rows = [
         row("mine", "trained", np.stack([-200.0 + noise, -220.0 + noise]), (42, 123)),
+        row("mine", "trained", np.stack([-900.0 + noise, -920.0 + noise]), (42, 123), "no-memory"),
         row("mine", "untrained", np.stack([-300.0 + noise, -320.0 + noise]), (42, 123)),
-        row("reactive", "cage4", -2000.0 + noise[None]),
-        row("random", "fixed", -250.0 + noise[None]),
-        Row("broken", "Broken", "fixed", (), None, "act raised RuntimeError: no idea", 1.0),
+        row("runs/mine", "trained", -215.0 + noise[None], (123,)),
+        row("reactive", "cage4", -2000.0 + noise[None], adapter=None),
+        row("random", "fixed", -250.0 + noise[None, :20]),
+        Row("broken", "Broken", "fixed", "meaning", error="act raised RuntimeError: no idea"),
     ]
-    return Results(rows, SEED, 50, 1.0, "2026-01-01T00:00:00+00:00")
+    return Results(SEED, "2026-01-01T00:00:00+00:00", rows)
 
 
 def test_differences_are_taken_episode_by_episode():
-    found = {
-        (one.name, one.kind, other.name, other.kind): estimate
-        for one, other, estimate in results().differences
-    }
-    assert found["mine", "trained", "random", "fixed"].mean[0] == pytest.approx(40.0)
-    untrained = found["mine", "trained", "mine", "untrained"]
+    found = {(one.key, other.key): estimate for one, other, estimate in results().differences}
+    mine = ("mine", "trained", "meaning")
+    less_random = found[mine, ("random", "fixed", "meaning")]
+    assert less_random.mean[0] == pytest.approx(40.0)
+    untrained = found[mine, ("mine", "untrained", "meaning")]
     assert untrained.mean_interval[:, 0].tolist() == pytest.approx([100.0, 100.0])
-    assert ("random", "fixed", "reactive", "cage4") in found
-    assert ("reactive", "cage4", "random", "fixed") not in found
-    assert not any("broken" in key for key in found)
+    assert (("random", "fixed", "meaning"), ("reactive", "cage4", None)) in found
+    assert (("reactive", "cage4", None), ("random", "fixed", "meaning")) not in found
+    assert not any("broken" in key.name for keys in found for key in keys)
 
 
-def test_tables_show_scores_failures_and_what_others_published():
+def test_training_runs_are_compared_with_their_learner_seed_by_seed():
+    found = {(one.name, other.name): estimate for one, other, estimate in results().differences}
+    assert found["runs/mine", "mine"].mean[0] == pytest.approx(5.0)  # seed 123 has -220
+
+
+def test_ablations_are_compared_with_the_whole_adapter_alone():
+    of_ablation = [
+        (other.key, estimate) for one, other, estimate in results().differences if one.adapter == "no-memory"
+    ]
+    ((key, estimate),) = of_ablation
+    assert key == ("mine", "trained", "meaning")
+    assert estimate.mean[0] == pytest.approx(-700.0)
+
+
+def test_other_training_seeds_are_compared_with_the_mean_over_all():
+    one = row("a", "trained", np.full((1, 4), -10.0), (7,))
+    other = row("b", "trained", np.array([[-20.0] * 6, [-40.0] * 6]), (1, 2))
+    assert difference(one, other).mean[0] == pytest.approx(20.0)
+
+
+def test_tables_show_figures_failures_and_what_others_published():
     text = results().to_markdown()
-    assert "| Mine | through the adapter | -2" in text
-    assert "| Broken | through the adapter | failed |" in text
+    assert "| Mine | through the adapter | 2 x 50 | -2" in text
+    assert "| Mine | adapter without memory | 2 x 50 | -9" in text
+    assert "| Broken | through the adapter | — | failed |" in text
     assert "-6003 ± 1533" in text
+    assert text.index("| Mine |") < text.index("| Reactive |") < text.index("| Broken |")
     assert json.dumps(results().to_json(), allow_nan=False)
 
 
+def test_results_come_back_as_they_were_written(tmp_path):
+    written = results()
+    written.write(tmp_path)
+    read = Results.read(tmp_path, SEED, written.created)
+    assert [one.key for one in read.rows] == [one.key for one in written.rows]
+    for one, other in zip(read.rows, written.rows, strict=True):
+        if other.figures is None:
+            assert one == other
+        else:
+            np.testing.assert_allclose(one.figures, other.figures, atol=1e-4)
+    assert read.to_markdown() == written.to_markdown()
+
+
+def test_results_of_another_evaluation_seed_are_not_mixed_in(tmp_path):
+    results().write(tmp_path)
+    with pytest.raises(
+        ValueError, match=f"evaluation_seed must be {SEED + 1} to add teams to it, got {SEED}"
+    ):
+        Results.read(tmp_path, SEED + 1, "")
+    (tmp_path / "results.json").write_text("[]")
+    with pytest.raises(
+        ValueError, match="format must be 'soc-env cage4 results' to add teams to it, got None"
+    ):
+        Results.read(tmp_path, SEED, "")
+
+
+def test_a_row_covers_what_has_the_same_weights_and_no_more_episodes():
+    done = row("mine", "trained", np.zeros((2, 20)), (42, 123))
+    same = Row("mine", "Mine", "trained", "meaning", training_seeds=(42, 123))
+    assert done.covers(same, 20)
+    assert not done.covers(same, 21)
+    assert not done.covers(replace(same, training_seeds=(42,)), 20)
+    assert not done.covers(replace(same, weights={"42": "abc"}), 20)
+    assert not replace(done, figures=None, error="no idea").covers(same, 1)
+
+
 def test_rows_are_played_and_a_team_that_fails_does_not_stop_the_others():
-    lanes = RecordedLanes(BATCH)
-    assert scripted_row("reactive", lanes, SEED, 4).scores.shape == (1, 4)
-    assert team_row(fixed("random", Random), lanes, SEED, 4).scores.shape == (1, 4)
-    assert "no idea" in team_row(fixed("failing", Failing), lanes, SEED, 4).error
+    def shape_of(row: Row, entrant: Entrant | None) -> tuple[int, ...]:
+        return played(row, entrant, RecordedLanes(BATCH), SEED, 4).figures.shape
+
+    assert shape_of(scripted_row("reactive"), None) == (1, 4, len(MEASURES))
+    random, failing = fixed("random", Random), fixed("failing", Failing)
+    assert shape_of(team_row(random), random) == (1, 4, len(MEASURES))
+    assert "no idea" in played(team_row(failing), failing, RecordedLanes(BATCH), SEED, 4).error
     trained = Entrant("mine", "trained", lambda seed: Random(), (1, 2, 3))
-    assert team_row(trained, lanes, SEED, 4).scores.shape == (3, 4)
+    assert shape_of(team_row(trained), trained) == (3, 4, len(MEASURES))
+
+
+class TestCommand:
+    """`soc-env transfer cage4` on recorded lanes."""
+
+    @pytest.fixture(autouse=True)
+    def lanes(self, monkeypatch: pytest.MonkeyPatch) -> list[RecordedLanes]:
+        begun: list[RecordedLanes] = []
+
+        def make(num_lanes: int, processes: int | None) -> RecordedLanes:
+            begun.append(RecordedLanes(num_lanes))
+            return begun[-1]
+
+        monkeypatch.setattr(transfer, "CybORGLanes", make)
+        return begun
+
+    def test_teams_are_added_to_those_that_are_there(self, tmp_path, lanes, capsys):
+        command = ["transfer", "cage4", "--episodes", "4", "--output", str(tmp_path)]
+        main([*command, "sleep"])
+        first = Results.read(tmp_path, SEED, "")
+        assert [one.name for one in first.rows] == ["sleep", "reactive", "random", "zero-enrich"]
+        main([*command, "tuned-soar"])
+        second = Results.read(tmp_path, SEED, "")
+        assert [one.name for one in second.rows] == [*(one.name for one in first.rows), "tuned-soar"]
+        assert [one.seconds for one in second.rows][:4] == [one.seconds for one in first.rows]
+        assert all(one.closed for one in lanes)
+        main([*command, "tuned-soar"])
+        assert len(lanes) == 2  # nothing was left to play
+        assert "Tuned-SOAR" in capsys.readouterr().out
+
+    def test_ablations_are_rows_of_their_own(self, tmp_path):
+        command = ["transfer", "cage4", "tuned-soar", "--episodes", "2", "--output", str(tmp_path)]
+        for adapter in ("meaning", *ADAPTERS):
+            main([*command, "--adapter", adapter])
+        keys = [one.key for one in Results.read(tmp_path, SEED, "").rows]
+        assert [key.adapter for key in keys if key.name == "tuned-soar"] == list(ADAPTERS)
+        assert [key.adapter for key in keys if key.name == "random"] == ["meaning"]
+
+    def test_a_failed_team_is_told_and_the_others_stay(self, tmp_path):
+        team = f"{__name__}:Failing"
+        with pytest.raises(SystemExit) as ending:
+            main(["transfer", "cage4", team, "--no-isolate", "--episodes", "2", "--output", str(tmp_path)])
+        assert ending.value.code == 1
+        assert [one.name for one in Results.read(tmp_path, SEED, "").rows if one.error] == [team]
 
 
 # CybORG missing, or another one

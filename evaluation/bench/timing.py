@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.report import package_versions
+from evaluation.provenance import package_versions
 from evaluation.tables import Table, number
 
 WARM_UP: Final = 3
@@ -86,7 +86,7 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "versions": {**package_versions(), "python": platform.python_version()},
+        "versions": package_versions(),
     }
 
 

@@ -21,13 +21,20 @@ class Adapter:
 
     Call `begin` for lanes whose episode begins, then in turn `act` and, with what CAGE-4 answers, `observe`.
 
+    Two of its parts can be taken away, to see what they are worth.
+
+    Args:
+        findings: whether what examinations find is told to it, which `BlueFlatWrapper` leaves out.
+        memory: whether it remembers alerts, suspicions and findings from one step to the next.
+
     Attributes:
         evidence: what it remembers.
     """
 
-    def __init__(self, num_envs: int) -> None:
+    def __init__(self, num_envs: int, *, findings: bool = True, memory: bool = True) -> None:
         self.num_envs = num_envs
         self.evidence = Evidence(num_envs)
+        self._findings, self._memory = findings, memory
 
     def begin(self, lanes: Bools, observations: NDArray[np.integer], masks: Bools) -> Observations:
         """Begin episodes in some lanes.
@@ -68,6 +75,10 @@ class Adapter:
         self._check("malware", malware, NUM_HOSTS)
         flags = read_flags(observations)
         self.evidence.advance()
+        if not self._memory:
+            self.evidence.forget()
+        if not self._findings:
+            malware = np.zeros_like(malware)
         self.evidence.see(np.ones(self.num_envs, np.bool_), flags, malware)
         return observing.observe(self.evidence)
 

@@ -217,6 +217,11 @@ class Evidence:
         done = doing == KIND_NUMBERS["DeployDecoy"]
         self.decoy[lanes[done], hosts[done]] = True
 
+    def forget(self) -> None:
+        """Close all alerts, and drop what was suspected or found."""
+        self._close((slice(None),))
+        self.suspected[:] = self.found[:] = False
+
     def start(self, kinds: NDArray[np.int64], hosts: NDArray[np.int64], free: Bools) -> None:
         """The agents that are `free` begin actions of these kinds on these hosts, all (lanes, zones)."""
         self.doing[free], self.target[free] = kinds[free], hosts[free]
@@ -245,7 +250,7 @@ class Evidence:
         others = np.flatnonzero((raised != NEVER) & (np.arange(len(raised)) != kept)) + zone.start
         self._close((np.full(len(others), lane), others))
 
-    def _close(self, at: tuple[NDArray[Any], ...]) -> None:
+    def _close(self, at: tuple[Any, ...]) -> None:
         self.raised[at] = NEVER
         self.process[at] = self.connection[at] = False
         self.enriched[at] = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import numpy as np
@@ -18,10 +19,12 @@ from evaluation.cage4.interface import (
     NUM_ZONES,
 )
 from evaluation.cage4.lanes import Frame
+from evaluation.cage4.projections import RandomProjections
 from evaluation.checks import StrictPolicy
 from soc_env.policy import TeamPolicy
-from soc_env.team import Observations, action_spaces
+from soc_env.team import Actions, Observations, action_spaces
 
+Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 
@@ -37,23 +40,45 @@ class Player(Protocol):
         ...
 
 
+class Translation(Protocol):
+    """What stands between CAGE-4 and a SOC team; see `Adapter`, which says what the methods do."""
+
+    def begin(self, lanes: Bools, observations: NDArray[np.integer], masks: Bools) -> Observations: ...
+
+    def act(self, actions: Actions) -> Ints: ...
+
+    def observe(self, observations: NDArray[np.integer], malware: Bools) -> Observations: ...
+
+
+ADAPTERS: Final[dict[str, Callable[[int, int], Translation]]] = {
+    "meaning": lambda num_envs, seed: Adapter(num_envs),
+    "no-findings": lambda num_envs, seed: Adapter(num_envs, findings=False),
+    "no-memory": lambda num_envs, seed: Adapter(num_envs, memory=False),
+    "projections": RandomProjections,
+}
+"""Translations by name, made for a number of lanes and a seed: the adapter, less of it, and none."""
+
+
 class SOCPlayer:
-    """A SOC team behind the adapter.
+    """A SOC team behind an adapter, one of `ADAPTERS`.
 
     Raises:
-        PolicyError: from `act`, the team raised or returned an invalid action.
+        PolicyError: the team is not for soc_v0 or cage4; from `begin` and `act`, it raised or returned an
+            invalid action.
     """
 
-    def __init__(self, policy: TeamPolicy) -> None:
-        self._team = StrictPolicy(policy, spaces.Dict(action_spaces()), "soc_v0")
-        self._adapter = Adapter(1)
+    def __init__(self, policy: TeamPolicy, adapter: str = "meaning") -> None:
+        plays = "cage4" if getattr(policy, "env_id", None) == "cage4" else "soc_v0"
+        self._team = StrictPolicy(policy, spaces.Dict(action_spaces()), plays)
+        self._make = ADAPTERS[adapter]
+        self._adapter = self._make(1, 0)
         self._observations: Observations = {}
         self._begins = True
 
     def begin(self, frame: Frame, seed: int) -> None:
         """Episodes begin in all lanes."""
         num_lanes = len(frame.over)
-        self._adapter = Adapter(num_lanes)
+        self._adapter = self._make(num_lanes, seed)
         self._team.reset(num_lanes, seed)
         self._observations = self._adapter.begin(
             np.ones(num_lanes, np.bool_), frame.observations, frame.masks

@@ -1,4 +1,4 @@
-"""CAGE-4's own measure: 500 steps an episode, and the sum of the mean rewards of the blue agents.
+"""CAGE-4's own protocol: 500 steps an episode, scored by the sum of the mean rewards of the blue agents.
 
 Counted as the challenge's evaluation counts: CybORG ends an episode with the call of `step` that makes it
 499, and the evaluation stops there without adding that call's reward. Rewards are penalties; the best score
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from evaluation.cage4.interface import INTERFACE
 from evaluation.cage4.lanes import Frame, Lanes
+from evaluation.cage4.measures import MEASURES, Measures
 from evaluation.cage4.players import Player
 from evaluation.seeds import check_evaluation_seed
 
@@ -33,14 +34,14 @@ def episode_seed(*key: int) -> int:
     return int(np.random.SeedSequence(key).generate_state(1)[0] >> 1)
 
 
-def play_scores(
+def play_episodes(
     player: Player,
     lanes: Lanes,
     evaluation_seed: int,
     num_episodes: int = NUM_EPISODES,
     progress: Progress | None = None,
 ) -> NDArray[np.float64]:
-    """The score of each episode, (num_episodes,).
+    """The figures of each episode, (num_episodes, MEASURES).
 
     Args:
         lanes: `BATCH` of them.
@@ -55,15 +56,15 @@ def play_scores(
         raise ValueError(f"num_episodes must be an integer >= 1, got {num_episodes!r}")
     if lanes.num_lanes != BATCH:
         raise ValueError(f"lanes must be {BATCH}, got {lanes.num_lanes}")
-    scores = np.empty(num_episodes)
+    figures = np.empty((num_episodes, len(MEASURES)))
     for first in range(0, num_episodes, BATCH):
         seeds = [episode_seed(seed, first + lane) for lane in range(BATCH)]
         counted = min(BATCH, num_episodes - first)
         batch = _play_batch(player, lanes, seeds, policy_seed=first, counted=counted)
-        scores[first : first + counted] = batch
+        figures[first : first + counted] = batch
         if progress is not None:
             progress(counted)
-    return scores
+    return figures
 
 
 def _play_batch(
@@ -71,12 +72,13 @@ def _play_batch(
 ) -> NDArray[np.float64]:
     frame: Frame = lanes.reset(np.ones(BATCH, np.bool_), seeds)
     player.begin(frame, policy_seed)
-    scores = np.zeros(BATCH)
+    measures = Measures(frame)
     for _ in range(INTERFACE.episode_steps):
-        frame = lanes.step(player.act(frame))
-        scores += np.where(frame.over, 0.0, frame.rewards)
+        actions, before = player.act(frame), frame
+        frame = lanes.step(actions)
+        measures.see(before, actions, frame)
         if frame.over.all():
-            return scores[:counted]
+            return measures.result()[:counted]
     raise RuntimeError(
         f"an episode of CAGE-4 must end within {INTERFACE.episode_steps} steps, "
         f"lanes {np.flatnonzero(~frame.over).tolist()} go on"

@@ -1,29 +1,25 @@
-"""The scores of several teams on CAGE-4: played, compared, as tables and as JSON."""
+"""What teams have on CAGE-4, compared: as tables, and as JSON to which more teams can be added."""
 
 from __future__ import annotations
 
+import json
 import platform
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from agent_zoo.files import write_atomically, write_json_atomically
 from evaluation import statistics
 from evaluation.cage4.interface import INTERFACE, NUM_ZONES
-from evaluation.cage4.lanes import Lanes
-from evaluation.cage4.players import SCRIPTED, Player, SOCPlayer
-from evaluation.cage4.protocol import Progress, play_scores
-from evaluation.checks import PolicyError
-from evaluation.entrants import Entrant
+from evaluation.cage4.measures import MEASURES
+from evaluation.cage4.rows import WHOLE, Row, difference
+from evaluation.provenance import git_revision, package_versions
 from evaluation.tables import NONE, Table, with_interval
 
-FORMAT_VERSION: Final = 1
-
-LABELS: Final = {"sleep": "Sleep", "random-valid": "Random valid actions", "reactive": "Reactive rule"}
+FORMAT: Final = "soc-env cage4 results"
+FORMAT_VERSION: Final = 2
+RESULTS_FILE: Final = "results.json"
+TABLE_FILE: Final = "table.md"
 
 REFERENCES: Final = ("reactive", "random", "zero-enrich")
 """What others are compared with: CAGE-4's rule, and teams that put nothing of their own into the adapter."""
@@ -42,193 +38,177 @@ PUBLISHED: Final = (
     Published("KEEP, graph PPO, 5th of the challenge", "-193.68"),
 )
 
+_PLAYS: Final = {
+    None: "its own rule",
+    WHOLE: "through the adapter",
+    "no-findings": "adapter without findings",
+    "no-memory": "adapter without memory",
+    "projections": "random projections",
+}
 
-@dataclass(frozen=True)
-class Row:
-    """One team's scores.
+
+@dataclass
+class Results:
+    """What teams have on the first episodes of one evaluation seed.
 
     Attributes:
-        name: what the user called it. label: how tables name it.
-        kind: "cage4" for teams without adapter, otherwise as `evaluation.entrants.Entrant` has it.
-        training_seeds: one policy each; empty where there is one team only.
-        scores: float (training seeds or 1, episodes); None where there is an error.
-        error: why there are none.
-        seconds: wall-clock time.
+        evaluation_seed: of all rows.
+        created: of the last change, ISO 8601 in UTC.
+        rows: one a team and adapter, see `Row.key`.
     """
 
-    name: str
-    label: str
-    kind: str
-    training_seeds: tuple[int, ...]
-    scores: NDArray[np.float64] | None
-    error: str | None
-    seconds: float
-
-    @cached_property
-    def estimate(self) -> statistics.Estimate:
-        """Mean score with its interval, of a row that has scores."""
-        assert self.scores is not None
-        return statistics.estimate(self.scores[..., None], resample_seeds=bool(self.training_seeds))
-
-
-def scripted_row(
-    name: str, lanes: Lanes, evaluation_seed: int, num_episodes: int, progress: Progress | None = None
-) -> Row:
-    """One of `SCRIPTED`."""
-    began = time.perf_counter()
-    scores = play_scores(SCRIPTED[name](), lanes, evaluation_seed, num_episodes, progress)
-    return Row(name, LABELS[name], "cage4", (), scores[None], None, time.perf_counter() - began)
-
-
-def team_row(
-    entrant: Entrant, lanes: Lanes, evaluation_seed: int, num_episodes: int, progress: Progress | None = None
-) -> Row:
-    """A SOC team through the adapter; every training seed plays the same episodes."""
-    began = time.perf_counter()
-    scores, error = [], None
-    for seed in entrant.training_seeds or (None,):
-        try:
-            player: Player = SOCPlayer(_load(entrant, seed))
-            scores.append(play_scores(player, lanes, evaluation_seed, num_episodes, progress))
-        except PolicyError as failure:
-            error = str(failure) if seed is None else f"training seed {seed}: {failure}"
-            break
-    untrained = ", untrained" if entrant.kind == "untrained" else ""
-    return Row(
-        entrant.name,
-        f"{entrant.label}{untrained}",
-        entrant.kind,
-        entrant.training_seeds,
-        None if error else np.stack(scores),
-        error,
-        time.perf_counter() - began,
-    )
-
-
-def _load(entrant: Entrant, seed: int | None) -> Any:
-    try:
-        return entrant.load(seed)
-    except (Exception, SystemExit) as error:  # whatever a third party's constructor raises
-        raise PolicyError(f"could not be loaded: {error or type(error).__name__}") from error
-
-
-@dataclass(frozen=True)
-class Results:
-    """What one `soc-env transfer cage4` found; `created` is ISO 8601 in UTC."""
-
-    rows: Sequence[Row]
     evaluation_seed: int
-    num_episodes: int
-    seconds: float
     created: str
+    rows: list[Row] = field(default_factory=list)
 
-    @cached_property
+    @classmethod
+    def read(cls, folder: Path, evaluation_seed: int, created: str) -> Results:
+        """Those in a folder, to be added to; new ones where there are none.
+
+        Raises:
+            ValueError: there are some of another evaluation seed, CybORG or format.
+        """
+        path = folder / RESULTS_FILE
+        if not path.exists():
+            return cls(evaluation_seed, created)
+        try:
+            told = json.loads(path.read_text("utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{path} must be JSON: {error}") from None
+        expected = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "cyborg_version": INTERFACE.cyborg_version,
+            "evaluation_seed": evaluation_seed,
+        }
+        for name, value in expected.items():
+            found = told.get(name) if isinstance(told, dict) else None
+            if found != value:
+                raise ValueError(f"{path}: {name} must be {value!r} to add teams to it, got {found!r}")
+        return cls(evaluation_seed, created, [Row.from_json(row) for row in told["rows"]])
+
+    def add(self, row: Row) -> None:
+        """Add a row, in the place of an earlier one of the same team."""
+        self.rows = [*(other for other in self.rows if other.key != row.key), row]
+
+    def covered(self, row: Row, episodes: int) -> bool:
+        """Whether the same team is there already, with enough episodes."""
+        return any(other.key == row.key and other.covers(row, episodes) for other in self.rows)
+
+    def write(self, folder: Path) -> None:
+        """Write both files, each whole or not at all."""
+        write_json_atomically(folder / RESULTS_FILE, self.to_json())
+        write_atomically(folder / TABLE_FILE, self.to_markdown().encode())
+
+    @property
     def differences(self) -> list[tuple[Row, Row, statistics.Estimate]]:
-        """(row, reference, difference): less the references, and less its own untrained networks."""
-        found = []
-        for row in self.rows:
-            for reference in self.rows:
-                if row.scores is None or reference.scores is None or not _compared(row, reference):
-                    continue
-                # Training seeds have a counterpart in the row's own untrained networks, else in the one team.
-                values = (row.scores - reference.scores)[..., None]
-                estimate = statistics.estimate(values, resample_seeds=bool(row.training_seeds))
-                found.append((row, reference, estimate))
-        return found
+        """(row, reference, difference) of all that can tell something, see `_compared`."""
+        return [
+            (row, reference, difference(row, reference))
+            for row in self._sorted()
+            for reference in self._sorted()
+            if row.episodes and reference.episodes and _compared(row, reference)
+        ]
 
     def tables(self) -> list[Table]:
-        """Scores, then paired differences."""
-        return [self._scores(), *([self._differences()] if self.differences else [])]
+        """Figures, then paired differences."""
+        return [self._figures(), *([self._differences()] if self.differences else [])]
 
     def to_markdown(self) -> str:
         """A document of its own."""
         head = (
-            f"# Teams on CAGE Challenge 4\n\nCybORG {INTERFACE.cyborg_version}, {self.num_episodes} episodes "
-            f"of evaluation seed {self.evaluation_seed}; {self.created}.\n"
+            f"# Teams on CAGE Challenge 4\n\nCybORG {INTERFACE.cyborg_version}, the first episodes of "
+            f"evaluation seed {self.evaluation_seed}; soc-env {package_versions()['soc-env']}; "
+            f"{self.created}. ↑ means that more is better, ↓ that less is.\n"
         )
         return "\n".join([head, *(table.to_markdown() for table in self.tables())])
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; scores as the challenge counts them."""
+        """Plain values; figures as the challenge counts them."""
         return {
-            "format": "soc-env cage4 results",
+            "format": FORMAT,
             "format_version": FORMAT_VERSION,
             "created": self.created,
-            "wall_clock_seconds": round(self.seconds, 2),
             "cyborg_version": INTERFACE.cyborg_version,
+            "versions": package_versions(),
+            "git_revision": git_revision(),
             "machine": f"{platform.system()} {platform.machine()}",
             "evaluation_seed": self.evaluation_seed,
-            "episodes": self.num_episodes,
             "bootstrap": {"confidence": statistics.CONFIDENCE, "resamples": statistics.NUM_RESAMPLES},
-            "rows": [_row_json(row) for row in self.rows],
+            "measures": {measure.name: measure.meaning for measure in MEASURES},
+            "rows": [row.to_json() for row in self.rows],
             "differences": [
-                {"name": row.name, "kind": row.kind, "less": {"name": reference.name, "kind": reference.kind}}
-                | _estimate_json(estimate)
+                {"row": row.key._asdict(), "less": reference.key._asdict(), **_score_json(estimate)}
                 for row, reference, estimate in self.differences
             ],
             "published": [published._asdict() for published in PUBLISHED],
-            "tables": [table.to_json() for table in self.tables()],
         }
 
-    def _scores(self) -> Table:
-        cells = [_cells(row) for row in self.rows]
-        cells += [(one.team, "published", one.score, NONE) for one in PUBLISHED]
-        notes = [
-            f"Score: sum over an episode's steps of the mean reward over the {NUM_ZONES} blue agents.",
-            "The last column is the sum over the agents, which some publications give instead.",
+    def _sorted(self) -> list[Row]:
+        """The best first, failures last."""
+        return sorted(self.rows, key=lambda row: -row.estimate.mean[0] if row.episodes else float("inf"))
+
+    def _figures(self) -> Table:
+        cells = [_cells(row) for row in self._sorted()]
+        blank = (NONE,) * (len(MEASURES) - 1)
+        cells += [(one.team, "published", NONE, one.score, *blank) for one in PUBLISHED]
+        notes = [f"{measure.label}: {measure.meaning}." for measure in MEASURES]
+        notes += [
+            f"Some publications give the score as the sum over the {NUM_ZONES} agents: {NUM_ZONES} times it.",
             "In brackets 95 % bootstrap intervals, over training seeds where there are any, then episodes.",
             "The adapter defends, too: what a team adds is its difference to teams without skill.",
         ]
         notes += [f"{row.label}: {row.error}" for row in self.rows if row.error]
-        header = ("team", "plays", "score ↑", "sum over agents ↑")
-        return Table("CAGE Challenge 4", header, tuple(cells), tuple(notes), num_labels=2)
+        arrows = {1: " ↑", -1: " ↓", 0: ""}
+        header = [f"{measure.label}{arrows[measure.better]}" for measure in MEASURES]
+        header = ["team", "plays", "episodes", *header]
+        return Table("CAGE Challenge 4", tuple(header), tuple(cells), tuple(notes), num_labels=2)
 
     def _differences(self) -> Table:
         cells = [
             (
-                f"{row.label}\nless {reference.label}",
+                f"{_name(row)}\nless {_name(reference)}",
+                str(min(row.episodes, reference.episodes) * max(1, len(row.training_seeds))),
                 with_interval(estimate.mean[0], estimate.mean_interval[:, 0].tolist(), sign=True),
             )
             for row, reference, estimate in self.differences
         ]
-        notes = ("Episode by episode. An interval without 0 tells the two apart.",)
-        return Table("CAGE Challenge 4: paired differences", ("team", "score ↑"), tuple(cells), notes)
+        notes = (
+            "Episode by episode, over those that both have played. An interval without 0 tells them apart.",
+        )
+        header = ("team", "episodes", "score ↑")
+        return Table("CAGE Challenge 4: paired differences", header, tuple(cells), notes)
 
 
 def _compared(row: Row, reference: Row) -> bool:
+    """Ablations with the whole adapter; teams with the references, their untrained self and their start."""
+    if row.adapter not in (None, WHOLE):
+        return row.key._replace(adapter=WHOLE) == reference.key
+    if reference.adapter not in (None, WHOLE):
+        return False
     if reference.kind == "untrained":
         return row.kind == "trained" and row.name == reference.name
+    if row.method is not None and reference.kind == "trained":
+        return reference.name == row.method
     if row.name in REFERENCES:  # one reference less the other, but not the other way round too
         return reference.name in REFERENCES[: REFERENCES.index(row.name)]
     return reference.name in REFERENCES and row.kind != "untrained"
 
 
+def _name(row: Row) -> str:
+    return row.label if row.adapter in (None, WHOLE) else f"{row.label}, {_PLAYS[row.adapter]}"
+
+
 def _cells(row: Row) -> tuple[str, ...]:
-    plays = "its own rule" if row.kind == "cage4" else "through the adapter"
-    if row.scores is None:
-        return row.label, plays, "failed", NONE
-    mean, interval = row.estimate.mean[0], row.estimate.mean_interval[:, 0]
-    return (
-        row.label,
-        plays,
-        with_interval(mean, interval.tolist()),
-        with_interval(NUM_ZONES * mean, (NUM_ZONES * interval).tolist()),
-    )
+    plays = _PLAYS[row.adapter] + (", trained in it" if row.trained_on == "cage4" else "")
+    if not row.episodes:
+        return (row.label, plays, NONE, "failed", *(NONE,) * (len(MEASURES) - 1))
+    seeds = len(row.training_seeds)
+    played = f"{seeds} x {row.episodes}" if seeds else str(row.episodes)
+    means, intervals = row.estimate.mean, row.estimate.mean_interval
+    figures = [with_interval(mean, ends) for mean, ends in zip(means, intervals.T.tolist(), strict=True)]
+    return row.label, plays, played, *figures
 
 
-def _row_json(row: Row) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "name": row.name,
-        "label": row.label,
-        "kind": row.kind,
-        "training_seeds": list(row.training_seeds),
-        "error": row.error,
-        "seconds": round(row.seconds, 2),
-        "scores": None if row.scores is None else row.scores.tolist(),
-    }
-    return told if row.scores is None else told | _estimate_json(row.estimate)
-
-
-def _estimate_json(estimate: statistics.Estimate) -> dict[str, Any]:
-    interval = estimate.mean_interval[:, 0].tolist()
-    return {"mean": float(estimate.mean[0]), "mean_interval": interval}
+def _score_json(estimate: statistics.Estimate) -> dict[str, Any]:
+    return {"mean": float(estimate.mean[0]), "mean_interval": estimate.mean_interval[:, 0].tolist()}

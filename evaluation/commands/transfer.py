@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,16 +11,16 @@ from typing import Annotated, Literal
 import tyro
 from rich.console import Console
 
-from agent_zoo.files import write_atomically, write_json_atomically
 from evaluation import paper
 from evaluation.cage4.players import SCRIPTED
 from evaluation.cage4.processes import CybORGLanes
 from evaluation.cage4.protocol import BATCH, NUM_EPISODES
-from evaluation.cage4.report import LABELS, REFERENCES, Results, Row, scripted_row, team_row
+from evaluation.cage4.report import REFERENCES, RESULTS_FILE, TABLE_FILE, Results
+from evaluation.cage4.rows import WHOLE, Row, played, scripted_row, team_row
 from evaluation.commands import arg
 from evaluation.commands.evaluate import PIPED_WIDTH, ProcessOptions
 from evaluation.entrants import Entrant, find_entrants
-from evaluation.progress import EpisodeProgress, episode_progress
+from evaluation.progress import episode_progress
 from evaluation.seeds import EVALUATION_SEEDS, check_evaluation_seed, check_training_seed
 
 
@@ -31,12 +30,15 @@ class Transfer(ProcessOptions):
 
     cage4: CAGE Challenge 4 on CybORG. The team plays the five blue agents through an adapter that translates
       what they see and do by meaning. CybORG is no part of soc-env; where it is missing, the command says how
-      to get it. An episode takes 15 to 30 seconds of a processor.
+      to get it. An episode takes about 5 seconds of a processor.
 
-    - A TEAM is what `soc-env evaluate` takes, and plays soc_v0; a learner's own untrained networks are played
-      beside it. Teams of the challenge's own kind: sleep, random-valid, reactive.
+    - A TEAM is what `soc-env evaluate` takes, and plays soc_v0; a registered learner's untrained networks are
+      played beside it. Teams of the challenge's own kind: sleep, random-valid, reactive.
     - Reactive, and through the adapter Random and Zero+enrich, are played in any case: what a team adds to
       the adapter is its difference to them.
+    - With --output results are written team by team, and added to those that are there; teams that have
+      enough episodes there are not played again, so a command that was stopped goes on.
+    - Learners can also be trained in it: soc-env train hmarl-soc --env cage4 (see the documentation).
 
     For example:
       soc-env transfer cage4 tuned-soar hmarl-soc --episodes 20 --output results/cage4
@@ -57,6 +59,10 @@ class Transfer(ProcessOptions):
     seeds: Annotated[tuple[int, ...], tyro.conf.arg(metavar="INT [INT ...]")] = paper.SEEDS
     """Training seeds of registered learners."""
 
+    adapter: Literal["meaning", "no-findings", "no-memory", "projections"] = WHOLE
+    """How the teams are translated: by meaning; by it without what examinations find, or without memory; or,
+    as published elsewhere, by random projections. References have the whole adapter in any case."""
+
     runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs")
     """Where `soc-env train` keeps its runs."""
 
@@ -64,39 +70,32 @@ class Transfer(ProcessOptions):
     """Processes of CybORG at once; by default as many as there are processors."""
 
     output: Annotated[Path | None, arg("FOLDER")] = None
-    """Folder for table.md and results.json; by default nothing is written."""
+    """Folder for table.md and results.json, see above; by default nothing is written."""
 
     def run(self) -> None:
         """Play, print the tables and write the files."""
+        created = datetime.now(UTC).isoformat(timespec="seconds")
         try:
             self._check()
-            names = dict.fromkeys((*self.teams, *REFERENCES))
-            found = {name: self._entrants(name) for name in names if name not in SCRIPTED}
-            lanes = CybORGLanes(BATCH, self.processes)
+            results = Results(self.seed, created)
+            if self.output is not None:
+                results = Results.read(self.output, self.seed, created)
+            wanted = [pair for name in dict.fromkeys((*self.teams, *REFERENCES)) for pair in self._rows(name)]
+            missing = [(row, entrant) for row, entrant in wanted if not results.covered(row, self.episodes)]
+            lanes = CybORGLanes(BATCH, self.processes) if missing else None
         except (TypeError, ValueError, ImportError) as error:
             raise SystemExit(f"soc-env transfer: {error}") from None
-        began, created = time.perf_counter(), datetime.now(UTC).isoformat(timespec="seconds")
         console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
-        rows: list[Row] = []
-        try:
-            with episode_progress(Console(stderr=True)) as progress:
-                for name in names:
-                    if name in SCRIPTED:
-                        bar = progress.bar(LABELS[name], self.episodes)
-                        rows.append(scripted_row(name, lanes, self.seed, self.episodes, bar))
-                    else:
-                        rows += [self._play(entrant, lanes, progress) for entrant in found[name]]
-        finally:
-            lanes.close()
-        results = Results(rows, self.seed, self.episodes, time.perf_counter() - began, created)
-        if self.output is not None:  # before printing, which fails where the reader of a pipe has gone
-            write_atomically(self.output / "table.md", results.to_markdown().encode())
-            write_json_atomically(self.output / "results.json", results.to_json())
+        if lanes is not None:
+            try:
+                self._play(missing, lanes, results)
+            finally:
+                lanes.close()
         for table in results.tables():
             console.print(table.to_rich(), "")
         if self.output is not None:
-            console.print(f"Written: {self.output / 'table.md'} and results.json beside it", soft_wrap=True)
-        if any(row.error for row in rows):
+            console.print(f"Written: {self.output / TABLE_FILE} and {RESULTS_FILE} beside it", soft_wrap=True)
+        if any(row.error for row in results.rows):
             raise SystemExit(1)
 
     def _check(self) -> None:
@@ -110,11 +109,20 @@ class Transfer(ProcessOptions):
         for seed in self.seeds:
             check_training_seed(seed, "--seeds")
 
-    def _entrants(self, name: str) -> list[Entrant]:
-        return find_entrants(name, "soc_v0", self.seeds, self.runs, self.limits())
+    def _rows(self, name: str) -> list[tuple[Row, Entrant | None]]:
+        if name in SCRIPTED:
+            return [(scripted_row(name), None)]
+        adapter = WHOLE if name in REFERENCES else self.adapter
+        found = find_entrants(name, "soc_v0", self.seeds, self.runs, self.limits())
+        # Of an ablation the team itself is enough, and training runs have begun with other weights.
+        dropped = adapter != WHOLE or any(entrant.method for entrant in found)
+        kept = [entrant for entrant in found if not (dropped and entrant.kind == "untrained")]
+        return [(team_row(entrant, adapter), entrant) for entrant in kept]
 
-    def _play(self, entrant: Entrant, lanes: CybORGLanes, progress: EpisodeProgress) -> Row:
-        untrained = ", untrained" if entrant.kind == "untrained" else ""
-        episodes = self.episodes * max(1, len(entrant.training_seeds))
-        bar = progress.bar(f"{entrant.label}{untrained}", episodes)
-        return team_row(entrant, lanes, self.seed, self.episodes, bar)
+    def _play(self, missing: list[tuple[Row, Entrant | None]], lanes: CybORGLanes, results: Results) -> None:
+        with episode_progress(Console(stderr=True)) as progress:
+            for row, entrant in missing:
+                bar = progress.bar(row.label, self.episodes * max(1, len(row.training_seeds)))
+                results.add(played(row, entrant, lanes, self.seed, self.episodes, bar))
+                if self.output is not None:
+                    results.write(self.output)

@@ -23,8 +23,8 @@ from evaluation.entrants import Entrant, find_entrants, known_teams
 from evaluation.leaderboard.actions import PlayedActions, as_played, by_agent, version_of
 from evaluation.leaderboard.entry import Entry, EntryError
 from evaluation.leaderboard.replay import play_again
-from evaluation.leaderboard.submit import file_sha256
 from evaluation.protocol import Progress
+from evaluation.provenance import file_sha256
 from soc_env.policy import TeamPolicy
 from soc_env.team import CONTROL_SLICES, TRIAGE, Actions, action_spaces
 

@@ -6,7 +6,6 @@ import hashlib
 import os
 import platform
 import re
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -29,7 +28,7 @@ from evaluation.leaderboard.entry import (
 )
 from evaluation.metrics import NAMES, column
 from evaluation.protocol import PROTOCOL_VERSION, Progress
-from evaluation.report import package_versions
+from evaluation.provenance import file_sha256, git_revision, package_versions
 from soc_env.policy import TeamPolicy
 
 
@@ -96,7 +95,7 @@ def submit(
         "episodes_per_seed": num_episodes,
         "aggregates": aggregates(row.values, entrant.training_seeds),
         "bootstrap": BOOTSTRAP,
-        "versions": {**package_versions(), "python": platform.python_version()},
+        "versions": package_versions(),
         "git_revision": git_revision(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
         "wall_clock_seconds": round(row.seconds, 2),
@@ -114,24 +113,6 @@ def submit(
 def entry_stem(name: str) -> str:
     """The file name, without its ending, of the entry of a team called `name`."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "team"
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def git_revision() -> str | None:
-    """The commit of the source tree that this runs from, "-dirty" if changed; None if it is no checkout."""
-    root = Path(__file__).parents[2]
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() or None
-    except (OSError, subprocess.CalledProcessError):
-        return None
 
 
 def _origin(entrant: Entrant) -> dict[str, Any]:

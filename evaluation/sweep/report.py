@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from evaluation.metrics import HEADLINES
+from evaluation.provenance import package_versions
 from evaluation.statistics import std_over_seeds
 from evaluation.sweep.display import as_time
 from evaluation.sweep.schedule import Run
@@ -62,7 +61,7 @@ def to_json(runs: Sequence[Run], backend: str, seconds: float, created: str) -> 
         "format_version": FORMAT_VERSION,
         "created": created,
         "wall_clock_seconds": round(seconds, 2),
-        "versions": {**_versions(), "python": platform.python_version()},
+        "versions": package_versions(_PACKAGES),
         "backend": backend,
         "runs": [_run_json(run) for run in runs],
     }
@@ -106,13 +105,3 @@ def _over_seeds(values: Sequence[float]) -> str:
         return NONE
     array = np.array(values)[:, None]
     return with_deviation(float(array.mean()), float(std_over_seeds(array)[0]))
-
-
-def _versions() -> dict[str, str | None]:
-    versions: dict[str, str | None] = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            versions[package] = None
-    return versions
