@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +13,7 @@ from torch import Tensor, nn
 
 from agent_zoo.learning.networks import mlp
 from agent_zoo.learning.segments import SegmentNetwork
+from soc_env.scenarios import find_scenario
 from soc_env.team import AGENTS, CONTROL_SIZE, CONTROL_SIZES, CONTROL_SLICES, NUM_VERDICTS, TRIAGE, Actions
 
 
@@ -34,11 +33,9 @@ class Choices:
     columns: dict[str, NDArray[np.int64]]
 
     @classmethod
-    def of(cls, env_id: str, env: dict[str, Any], levels: int) -> Choices:
-        """Of a scenario, given as for `vector_env`."""
-        lane = importlib.import_module(f"soc_env.{env_id}").vector_env(1, **env)
-        groups = lane.unwrapped.scenario.action_groups
-        lane.close()
+    def of(cls, env_id: str, levels: int) -> Choices:
+        """Of a scenario."""
+        groups = find_scenario(env_id).ACTION_GROUPS
         columns = {
             agent: np.concatenate([np.arange(size)[part] for _, part in groups[agent]])
             + CONTROL_SLICES[agent].start

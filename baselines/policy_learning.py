@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -33,6 +33,7 @@ from agent_zoo.learning.networks import mlp
 from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
 from agent_zoo.learning.ppo import clipped_objective, standardized
 from agent_zoo.learning.rollout import Rollout, generalized_advantages
+from agent_zoo.learning.start import load_start
 from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
 from soc_env.seeds import check_training_seed
 from soc_env.team import (
@@ -90,6 +91,8 @@ class PolicyConfig:
     """Torch's threads."""
     checkpoint_seconds: float
     """Least time between two checkpoints."""
+    initial_policy: str | None = field(default=None, kw_only=True)
+    """A team to go on from instead of random networks: a policy's path or packaged weights, NAME-SEED."""
 
     def __post_init__(self) -> None:
         counts = ("num_episodes", "num_envs", "rollout_steps", "noise_steps", "epochs", "minibatch_size")
@@ -431,6 +434,9 @@ class PolicyTraining:
         observations, _ = self.env.reset(seed=seed)
         self.observation = torch.from_numpy(join_observations(observations))
         self.learner = team_class.learner_class(config, seed, self.env.state().shape[-1])
+        start = load_start(team_class, config, ("hidden_sizes", "initial_log_std"))
+        if start is not None:
+            self.learner.actor.load_state_dict(start.actor.state_dict())
         self.rollout = new_rollout(self.learner)
 
     def learn_round(self, clock: loop.Clock) -> dict[str, float]:

@@ -11,7 +11,7 @@ import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
@@ -29,6 +29,7 @@ from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
 from agent_zoo.learning.replay import PrioritizedReplay, look_ahead
 from agent_zoo.learning.segments import own_entries
 from agent_zoo.learning.sight import Sight, take_sight
+from agent_zoo.learning.start import load_start
 from baselines.choices import Choices, Utility
 from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
 from soc_env.seeds import check_training_seed
@@ -94,6 +95,8 @@ class ValueConfig:
     """Torch's threads."""
     checkpoint_seconds: float
     """Least time between two checkpoints."""
+    initial_policy: str | None = field(default=None, kw_only=True)
+    """A team to go on from instead of random networks: a policy's path or packaged weights, NAME-SEED."""
 
     def __post_init__(self) -> None:
         counts = ("num_episodes", "num_envs", "noise_steps", "capacity", "warmup")
@@ -153,6 +156,12 @@ class ValueLearner(ABC):
             "truncated": ((), torch.bool),
         }
         self.replay = PrioritizedReplay(config.capacity, fields, 0.0, self.generator)
+
+    def start_from(self, utilities: nn.ModuleDict) -> None:
+        """Begin with the agents' networks of a trained team instead of random ones."""
+        for agent in AGENTS:
+            for networks in (self.networks, self.targets):
+                networks[agent].load_state_dict(utilities[agent].state_dict())
 
     def further_networks(self, state_size: int) -> dict[str, nn.Module]:
         """What learns beside the utilities."""
@@ -313,7 +322,7 @@ class ValueTeam:
     def __init__(self, utilities: nn.ModuleDict, see: Sight, config: ValueConfig) -> None:
         self.utilities, self.see, self.config = utilities, see, config
         self.env_id = config.env_id
-        self.choices = Choices.of(config.env_id, config.env, config.levels)
+        self.choices = Choices.of(config.env_id, config.levels)
 
     @classmethod
     def of(cls, learner: ValueLearner) -> Self:
@@ -355,7 +364,7 @@ class ValueTeam:
         config: ValueConfig = from_mapping(cls.config_class, about["config"])
         normalizer = Normalizer(JOINT_OBSERVATION_SIZE)
         checkpoint.load_module_tensors(normalizer, checkpoint.part("normalizer", tensors))
-        choices = Choices.of(config.env_id, config.env, config.levels)
+        choices = Choices.of(config.env_id, config.levels)
         utilities = new_utilities(config, choices, see := Sight(normalizer), torch.Generator())
         checkpoint.load_module_tensors(utilities, checkpoint.part("utilities", tensors))
         return cls(utilities, see, config)
@@ -388,11 +397,15 @@ def _own_places(config: ValueConfig, see: Sight, agent: str) -> Tensor | None:
 
 
 def new_learner(
-    learner_class: type[ValueLearner], config: ValueConfig, seed: int, env: TeamVectorEnv
+    learner_class: type[ValueLearner],
+    config: ValueConfig,
+    seed: int,
+    env: TeamVectorEnv,
+    see: Sight | None = None,
 ) -> ValueLearner:
-    """A learner as training with that seed begins; resets `env`."""
-    see = take_sight(env, config.normalization_steps, seed)
-    choices = Choices.of(config.env_id, config.env, config.levels)
+    """A learner as training with that seed begins; resets `env`, unless told what to `see` of it."""
+    see = see or take_sight(env, config.normalization_steps, seed)
+    choices = Choices.of(config.env_id, config.levels)
     return learner_class(config, seed, choices, see, env.state().shape[-1])
 
 
@@ -402,7 +415,10 @@ class ValueTraining:
     def __init__(self, team_class: type[ValueTeam], config: ValueConfig, seed: int) -> None:
         self.team_class, self.config = team_class, config
         self.env = make_env(config)
-        self.learner = new_learner(team_class.learner_class, config, seed, self.env)
+        start = load_start(team_class, config, ("hidden_sizes", "levels"))
+        self.learner = new_learner(team_class.learner_class, config, seed, self.env, start and start.see)
+        if start is not None:
+            self.learner.start_from(start.utilities)
         self.collector = Collector(self.env, self.learner)
         self.collector.begin(self.env.reset(seed=seed)[0])
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import ast
-import importlib
-import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-import soc_env
 from soc_env.faces.vector import TeamVectorEnv
+from soc_env.scenarios import find_scenario, known_scenarios
+
+_ELSEWHERE: Final = {"cage4": "soc-env transfer cage4"}
+"""Scenarios whose measure is not this project's, and the command that takes it."""
 
 
 def known_environments() -> list[str]:
-    """The scenarios that soc_env has: "soc_v0" and its successors."""
-    return sorted(module.name for module in pkgutil.iter_modules(soc_env.__path__, "") if "_v" in module.name)
+    """The scenarios that teams can be measured on: "soc_v0", its successors and other packages'."""
+    return [env_id for env_id in known_scenarios() if env_id not in _ELSEWHERE]
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,15 @@ class EnvSpec:
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.env_id in _ELSEWHERE:
+            raise ValueError(f"teams are measured on {self.env_id} by `{_ELSEWHERE[self.env_id]}`")
         known = known_environments()
         if self.env_id not in known:
             raise ValueError(f"env must be one of {', '.join(known)}; got {self.env_id!r}")
 
     def make_vector_env(self, num_envs: int) -> TeamVectorEnv:
         """The environment with `num_envs` lanes, in same-step autoreset mode."""
-        scenario = importlib.import_module(f"soc_env.{self.env_id}")
+        scenario = find_scenario(self.env_id)
         return scenario.vector_env(num_envs, autoreset_mode="SameStep", **self.config)
 
 

@@ -46,7 +46,7 @@ def config(name: str, *overrides: str) -> Any:
 
 def toy(name: str, *overrides: str) -> ValueLearner:
     settings = config(name, *TOY, *overrides)
-    choices = Choices.of("soc_v0", {}, settings.levels)
+    choices = Choices.of("soc_v0", settings.levels)
     return LEARNERS[name].Learner(settings, 0, choices, None, 4)
 
 
@@ -191,7 +191,7 @@ def test_the_mixer_grows_with_every_agents_value() -> None:
 
 
 def test_choices_are_those_of_the_discrete_actions_wrapper() -> None:
-    choices = Choices.of("soc_v0", {}, 7)
+    choices = Choices.of("soc_v0", 7)
     env = discrete_actions(soc_v0.vector_env(5), 7)
     plain, translated = soc_v0.vector_env(5), env
     plain.reset(seed=3)

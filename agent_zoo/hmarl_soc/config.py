@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agent_zoo.learning.config import check, flattened, to_mapping
@@ -197,6 +197,8 @@ class Config:
     """Torch's threads."""
     checkpoint_seconds: float
     """Least time between two checkpoints."""
+    initial_policy: str | None = field(default=None, kw_only=True)
+    """A team to go on from instead of random networks: a policy's path or packaged weights, NAME-SEED."""
 
     def __post_init__(self) -> None:
         settings = {key: value for key, value in to_mapping(self).items() if key != "env"}

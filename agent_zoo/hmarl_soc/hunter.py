@@ -82,7 +82,7 @@ class Hunter:
         self.proximity = config.hunter.proximity
         self.sees = see.parts[HUNTER]
         inputs, hidden = self.sees.stop - self.sees.start, config.hidden_sizes
-        groups = num_groups(config.env_id, config.env, HUNTER)
+        groups = num_groups(config.env_id, HUNTER)
         own = see.places(own_entries(config.env_id, HUNTER)) - self.sees.start
         self.actor = HunterActor(config, own, groups, generator).to(config.device)
         self.critics = SegmentCritics(inputs, own, groups, hidden, config.action_knots, 2, generator)

@@ -60,7 +60,7 @@ class Responder:
         self.max_norm = config.max_gradient_norm
         self.proximity = config.responder.proximity
         self.sees = see.parts[RESPONDER]
-        groups = num_groups(config.env_id, config.env, RESPONDER)
+        groups = num_groups(config.env_id, RESPONDER)
         own = see.places(own_entries(config.env_id, RESPONDER))
         self.actor = ResponderActor(config, own - self.sees.start, groups, generator)
         state_size = see.size + CONTROLS.start + NUM_VERDICTS

@@ -63,7 +63,7 @@ class TeamActors(nn.Module):
 
 def _of_segments(config: Config, agent: str) -> tuple[Tensor, int]:
     """What an actor that sees all of its agent's entries is made of: see `HunterActor`."""
-    groups = num_groups(config.env_id, config.env, agent)
+    groups = num_groups(config.env_id, agent)
     own = own_entries(config.env_id, agent) - OBSERVATION_SLICES[agent].start
     return own, groups
 
@@ -93,6 +93,17 @@ class HMARLSOC:
         ):
             own.load_state_dict(_widened(learner, agent, learned))
         return cls(actors, learner.config)
+
+    def teach(self, learner: TeamLearner) -> None:
+        """Give a learner that sees with this team's normalizer this team's actors: the reverse of `of`."""
+        for agent, own, learned in (
+            (COORDINATOR, self.actors.coordinator, [learner.coordinator.actor]),
+            (HUNTER, self.actors.hunter, [learner.hunter.actor, learner.hunter.target_actor]),
+            (TRIAGE, self.actors.triage, [learner.triage.network, learner.triage.target]),
+            (RESPONDER, self.actors.responder, [learner.responder.actor, learner.responder.target_actor]),
+        ):
+            for network in learned:
+                network.load_state_dict(_narrowed(learner, agent, own))
 
     @classmethod
     def untrained(cls, config: Config, seed: int) -> Self:
@@ -159,4 +170,16 @@ def _widened(learner: TeamLearner, agent: str, actor: nn.Module) -> dict[str, Te
         narrow = parameters["body.0.weight"]
         parameters["body.0.weight"] = narrow.new_zeros(len(narrow), OBSERVATION_SIZES[agent])
         parameters["body.0.weight"][:, learner.see.own(agent)] = narrow
+    return parameters
+
+
+def _narrowed(learner: TeamLearner, agent: str, actor: nn.Module) -> dict[str, Tensor]:
+    """The reverse of `_widened`: an agent's parameters without weights for entries that are not seen."""
+    parameters = dict(actor.state_dict())
+    if "body.own_weight" in parameters:
+        seen = learner.see.seen_whole(own_entries(learner.config.env_id, agent))
+        for name in ("body.own_weight", "body.mean_weight"):
+            parameters[name] = parameters[name][seen]
+    else:
+        parameters["body.0.weight"] = parameters["body.0.weight"][:, learner.see.own(agent)]
     return parameters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,10 @@ from agent_zoo.hmarl_soc.learner import TeamLearner
 from agent_zoo.hmarl_soc.team import HMARLSOC
 from agent_zoo.learning import checkpoint, loop
 from agent_zoo.learning.environment import make_env
-from agent_zoo.learning.sight import take_sight
+from agent_zoo.learning.sight import Sight, take_sight
+from agent_zoo.learning.start import load_start
 from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
+from soc_env.scenarios import find_scenario
 from soc_env.seeds import check_training_seed
 from soc_env.team import (
     AGENTS,
@@ -47,7 +48,7 @@ class Collector:
             config.device,
             learner.sees[COORDINATOR].stop - learner.sees[COORDINATOR].start,
         )
-        described = importlib.import_module(f"soc_env.{config.env_id}").state_fields()
+        described = find_scenario(config.env_id).state_fields()
         self._truth = next(field.start for field in described if field.name == "oldest_alert.truth")
         # Drawn at the first step of a rollout at the latest:
         self._noise: dict[str, Tensor] = {}
@@ -148,7 +149,12 @@ class TeamTraining:
     def __init__(self, config: Config, seed: int) -> None:
         self.config = config
         self.env = make_env(config)
-        self.learner = TeamLearner(config, seed, take_sight(self.env, config.normalization_steps, seed))
+        start = load_start(HMARLSOC, config, ("hidden_sizes", "action_scale"))
+        if start is None:
+            self.learner = TeamLearner(config, seed, take_sight(self.env, config.normalization_steps, seed))
+        else:
+            self.learner = TeamLearner(config, seed, Sight(start.actors.normalizer))
+            start.teach(self.learner)
         self.collector = Collector(self.env, self.learner, config)
         self.collector.begin(self.env.reset(seed=seed)[0])
 

@@ -114,10 +114,11 @@ def from_mapping(config_class: type[Config], mapping: Mapping[str, Any], prefix:
         if key not in names:
             known = ", ".join(f"{prefix}{name}" for name in names)
             raise ConfigError(f"{prefix}{key} (= {value!r}) is no config key; the keys are {known}")
-    for name in names:
-        if name not in mapping:
-            raise ConfigError(f"{prefix}{name} must have a value, got none")
-    return config_class(**{name: _convert(prefix + name, mapping[name], hints[name]) for name in names})
+    for one in dataclasses.fields(config_class):  # type: ignore[arg-type]
+        if one.name not in mapping and one.default is dataclasses.MISSING:
+            raise ConfigError(f"{prefix}{one.name} must have a value, got none")
+    given = [name for name in names if name in mapping]
+    return config_class(**{name: _convert(prefix + name, mapping[name], hints[name]) for name in given})
 
 
 def _convert(key: str, value: Any, hint: Any) -> Any:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, Protocol
 
 from soc_env.faces.vector import TeamVectorEnv
+from soc_env.scenarios import find_scenario
 
 
 class EnvironmentConfig(Protocol):
@@ -21,4 +21,4 @@ class EnvironmentConfig(Protocol):
 
 def make_env(config: EnvironmentConfig) -> TeamVectorEnv:
     """The scenario's vector environment, in same-step autoreset mode."""
-    return importlib.import_module(f"soc_env.{config.env_id}").vector_env(config.num_envs, **config.env)
+    return find_scenario(config.env_id).vector_env(config.num_envs, **config.env)

@@ -7,27 +7,20 @@ says nothing about segments it does not see: with it actors and critics followed
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from agent_zoo.learning.networks import mlp
+from soc_env.scenarios import find_scenario
 from soc_env.team import OBSERVATION_SLICES
 
 
-def num_groups(env_id: str, env: dict[str, Any], agent: str) -> int:
-    """How many numbers of the agent's action each segment has; those come first in it, group by group.
-
-    Args:
-        env_id, env: the scenario, as for its `vector_env`.
-    """
-    lane = importlib.import_module(f"soc_env.{env_id}").vector_env(1, **env)
-    groups = [part for _, part in lane.scenario.action_groups[agent]]
-    lane.close()
+def num_groups(env_id: str, agent: str) -> int:
+    """How many numbers of the agent's action each segment has; those come first in it, group by group."""
+    groups = [part for _, part in find_scenario(env_id).ACTION_GROUPS[agent]]
     segments = groups[0].stop
     assert [(part.start, part.stop) for part in groups] == [
         (segments * group, segments * (group + 1)) for group in range(len(groups))
@@ -38,7 +31,7 @@ def num_groups(env_id: str, env: dict[str, Any], agent: str) -> int:
 def own_entries(env_id: str, agent: str) -> Tensor:
     """Entries of the joint observation that describe each segment to the agent, int64 (segments, kinds)."""
     kinds: dict[str, list[int]] = {}
-    for field in importlib.import_module(f"soc_env.{env_id}").fields(agent):
+    for field in find_scenario(env_id).fields(agent):
         segment, _, kind = field.name.partition(".")
         if kind and field.size == 1:
             kinds.setdefault(kind, []).append(OBSERVATION_SLICES[agent].start + field.start)

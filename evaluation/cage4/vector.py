@@ -27,7 +27,7 @@ from soc_env import soc_v0
 from soc_env.engine import seeding
 from soc_env.engine.actions import read_batch
 from soc_env.engine.fields import Field
-from soc_env.soc_v0.scenario import ACTION_GROUPS, SocV0
+from soc_env.soc_v0.scenario import SocV0
 from soc_env.team import (
     CONTROL_SIZE,
     CONTROL_SLICES,
@@ -40,6 +40,7 @@ from soc_env.team import (
     split_observations,
 )
 
+ACTION_GROUPS = soc_v0.ACTION_GROUPS
 fields = observing.fields
 state_fields = soc_v0.state_fields
 
@@ -248,4 +249,4 @@ def vector_env(num_envs: int, *, num_processes: int | None = None) -> Cage4Vecto
     return Cage4VectorEnv(CybORGLanes(num_envs, num_processes))
 
 
-__all__: Final = ["Cage4", "Cage4VectorEnv", "fields", "state_fields", "vector_env"]
+__all__: Final = ["ACTION_GROUPS", "Cage4", "Cage4VectorEnv", "fields", "state_fields", "vector_env"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from evaluation.environments import EnvSpec
 from soc_env.engine.scenario import Scenario
 from soc_env.policy import TeamPolicy
+from soc_env.scenarios import find_scenario
 from soc_env.team import Actions, join_observations
 
 
@@ -82,7 +82,7 @@ def play_episode(policy: TeamPolicy, spec: EnvSpec, seed: int, lane: int) -> Epi
 
 def _phases(spec: EnvSpec, scenario: Scenario, states: list[NDArray[np.float32]]) -> tuple[str, ...]:
     """The attacker's phase in each state, for instance "Execution T1059"."""
-    described = importlib.import_module(f"soc_env.{spec.env_id}").state_fields(scenario.config)
+    described = find_scenario(spec.env_id).state_fields(scenario.config)
     entries = [field.start for field in described if field.name.startswith("phase.")]
     names = [f"{phase.name} {phase.technique}" for phase in scenario.config.phases]
     return tuple(names[int(state[entries].argmax())] for state in states)

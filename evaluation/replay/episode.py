@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from evaluation.metrics import METRICS
 from evaluation.trajectories import Trajectory
 from soc_env.policy import TeamPolicy
 from soc_env.rendering import Snapshot
+from soc_env.scenarios import find_scenario
 from soc_env.team import Actions, Observations, action_spaces
 
 
@@ -78,7 +78,7 @@ def play_again(recorded: Trajectory, spec: EnvSpec) -> Episode:
 
 
 def _play(act: Callable[[Observations], Actions], spec: EnvSpec, seed: int, lane: int) -> Episode:
-    env = importlib.import_module(f"soc_env.{spec.env_id}").parallel_env(**spec.config)
+    env = find_scenario(spec.env_id).parallel_env(**spec.config)
     observations, infos = env.reset(seed=seed, options={"lane": lane})
     moments, total = [env.snapshot()], 0.0
     while env.agents:

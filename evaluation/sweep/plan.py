@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from evaluation.entrants import find_trainer
-from evaluation.environments import EnvSpec
 from evaluation.seeds import check_training_seed
 from evaluation.sweep.job import Job
+from soc_env.scenarios import find_scenario
 
 LONGEST_LABEL: Final = 200
 """Characters; file systems take names of 255."""
@@ -130,7 +130,7 @@ def _resolve(
     changes = (*overrides, *(f"{key}={value}" for key, value in variant.point))
     try:
         config = trainer.load_config(variant.config_name, changes)
-        EnvSpec(config.env_id, config.env).make_vector_env(1).close()
+        find_scenario(config.env_id).vector_env(1, **config.env).close()
     except (TypeError, ValueError, FileNotFoundError) as error:
         raise ValueError(f"{label}: {error}") from None
     return label, changes, to_mapping(config)

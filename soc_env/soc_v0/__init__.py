@@ -41,9 +41,10 @@ from soc_env.faces.parallel import TeamParallelEnv
 from soc_env.faces.vector import TeamVectorEnv
 from soc_env.soc_v0.config import PHASES, SEGMENTS, AttackPhase, Config, Segment
 from soc_env.soc_v0.layout import fields, state_fields
-from soc_env.soc_v0.scenario import SocV0
+from soc_env.soc_v0.scenario import ACTION_GROUPS, SocV0
 
 __all__ = [
+    "ACTION_GROUPS",
     "PHASES",
     "SEGMENTS",
     "AttackPhase",

@@ -6,7 +6,6 @@ out, and directives that come to the same are one.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from agent_zoo.hmarl_soc.coordinator import directives
 from agent_zoo.hmarl_soc.team import TeamActors
+from soc_env.scenarios import find_scenario
 from soc_env.team import CONTROL_SIZES, COORDINATOR, HUNTER, RESPONDER, TRIAGE
 
 SAME = 0.01
@@ -78,9 +78,7 @@ def decisions(actors: TeamActors, env_id: str) -> dict[str, Decision]:
 
 def effective_numbers(env_id: str) -> Mapping[str, list[int]]:
     """Which numbers of each continuous action have an effect in a scenario, by agent."""
-    env = importlib.import_module(f"soc_env.{env_id}").vector_env(1)
-    groups = env.scenario.action_groups
-    env.close()
+    groups = find_scenario(env_id).ACTION_GROUPS
     return {
         agent: [number for _, part in groups[agent] for number in range(size)[part]]
         for agent, size in CONTROL_SIZES.items()
