@@ -14,7 +14,7 @@ import io
 import itertools
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -160,6 +160,29 @@ def config() -> str:
     return _table(("keyword", "default", "range", "meaning"), rows)
 
 
+def cage4(what: str) -> str:
+    """A table of the adapter to CAGE-4: its observations, rules, truth or measures."""
+    from evaluation.cage4 import acting, measures, observing, truth
+
+    rules = [
+        (str(place), f"`{rule.action}`", rule.when, rule.on) for place, rule in enumerate(acting.RULES, 1)
+    ]
+    tables: dict[str, tuple[Sequence[str], Sequence[Sequence[str]]]] = {
+        "observations": (
+            ("entry of the SOC's observations", "what of CAGE-4 it is"),
+            _named(observing.TABLE),
+        ),
+        "rules": (("", "action", "taken when the team's wish for the zone is", "on"), rules),
+        "state": (("entry of the SOC's state", "what it is here"), _named(truth.TABLE)),
+        "measures": (("measure", "what it is"), [(one.label, one.meaning) for one in measures.MEASURES]),
+    }
+    return _table(*tables[what])
+
+
+def _named(meanings: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(f"`{name}`", meaning) for name, meaning in meanings.items()]
+
+
 def learners() -> str:
     """The learners, and the configs that come with them."""
     rows = []
@@ -271,6 +294,7 @@ GENERATORS: Final[dict[str, Callable[..., str]]] = {
     "segments": segments,
     "phases": phases,
     "config": config,
+    "cage4": cage4,
     "learners": learners,
     "weights": weights,
     "versions": versions,

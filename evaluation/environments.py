@@ -10,13 +10,13 @@ from typing import Any, Final
 from soc_env.faces.vector import TeamVectorEnv
 from soc_env.scenarios import find_scenario, known_scenarios
 
-_ELSEWHERE: Final = {"cage4": "soc-env transfer cage4"}
+MEASURED_ELSEWHERE: Final = {"cage4": "soc-env transfer cage4"}
 """Scenarios whose measure is not this project's, and the command that takes it."""
 
 
 def known_environments() -> list[str]:
     """The scenarios that teams can be measured on: "soc_v0", its successors and other packages'."""
-    return [env_id for env_id in known_scenarios() if env_id not in _ELSEWHERE]
+    return [env_id for env_id in known_scenarios() if env_id not in MEASURED_ELSEWHERE]
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class EnvSpec:
     config: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.env_id in _ELSEWHERE:
-            raise ValueError(f"teams are measured on {self.env_id} by `{_ELSEWHERE[self.env_id]}`")
+        if self.env_id in MEASURED_ELSEWHERE:
+            raise ValueError(f"teams are measured on {self.env_id} by `{MEASURED_ELSEWHERE[self.env_id]}`")
         known = known_environments()
         if self.env_id not in known:
             raise ValueError(f"env must be one of {', '.join(known)}; got {self.env_id!r}")

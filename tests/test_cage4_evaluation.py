@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -292,6 +293,10 @@ def test_the_command_refuses_what_makes_no_sense():
         main(["transfer", "cage4", "--episodes", "0"])
     with pytest.raises(SystemExit, match="--seed must be"):
         main(["transfer", "cage4", "--seed", "42"])
+
+
+def test_the_command_offers_every_adapter():
+    assert get_args(get_type_hints(transfer.Transfer)["adapter"]) == tuple(ADAPTERS)
 
 
 def test_sessions_are_told_by_their_worst():

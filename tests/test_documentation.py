@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -54,12 +55,12 @@ def shortened(arguments: list[str]) -> list[str]:
     command = arguments[1] if arguments[0] == "leaderboard" else arguments[0]
     if "--faithfulness" in arguments:
         return [*arguments, "--lanes", "4"]
-    if command not in ("evaluate", "train", "sweep", "submit"):
+    if command not in ("evaluate", "train", "sweep", "submit", "transfer"):
         return arguments
     if "--episodes" in arguments:
         place = arguments.index("--episodes")
         arguments = arguments[:place] + arguments[place + 2 :]
-    return [*arguments, "--episodes", "60"]
+    return [*arguments, "--episodes", "1" if "cage4" in arguments else "60"]
 
 
 def make_quick_explainer(run_dir: Path) -> None:
@@ -91,9 +92,32 @@ def load_hooks() -> ModuleType:
 # What pages show
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if steps(page)], ids=lambda page: page.name)
+def needs_cyborg(step: re.Match[str]) -> bool:
+    """Whether it plays CAGE-4."""
+    return "cage4" in (step["code"] or step["command"])
+
+
+def with_steps(*, cyborg: bool) -> list[Path]:
+    """The pages on which there is something to do, with or without CybORG."""
+    return [page for page in PAGES if any(needs_cyborg(step) == cyborg for step in steps(page))]
+
+
+@pytest.mark.parametrize("page", with_steps(cyborg=False), ids=lambda page: page.name)
 def test_a_page_can_be_followed_from_top_to_bottom(page: Path, tmp_path: Path):
-    for step in steps(page):
+    follow([step for step in steps(page) if not needs_cyborg(step)], tmp_path)
+
+
+@pytest.mark.cyborg
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(importlib.util.find_spec("CybORG") is None, reason="CybORG is not installed")
+@pytest.mark.parametrize("page", with_steps(cyborg=True), ids=lambda page: page.name)
+def test_what_a_page_says_of_cage4_can_be_followed(page: Path, tmp_path: Path):
+    follow([step for step in steps(page) if needs_cyborg(step)], tmp_path)
+
+
+def follow(todo: Sequence[re.Match[str]], tmp_path: Path) -> None:
+    """Do what a page says, in one folder."""
+    for step in todo:
         code, command = step["code"], step["command"]
         if code is None:
             arguments = shlex.split(command, comments=True)

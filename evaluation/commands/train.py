@@ -11,6 +11,7 @@ from rich.console import Console
 
 from evaluation.commands import arg
 from evaluation.entrants import find_trainer, run_directory
+from evaluation.environments import MEASURED_ELSEWHERE
 from evaluation.seeds import check_training_seed
 
 
@@ -21,6 +22,7 @@ class Train:
     - The run directory holds the resolved config, episodes.csv in the paper's columns,
       TensorBoard events, checkpoints and at the end the trained policy.
     - A run that was stopped goes on with --resume and gives the same numbers as one that was not.
+    - With --set initial_policy=NAME-SEED, or a run's folder, training goes on from a trained team.
 
     For example:
       soc-env train single-drl --seed 42
@@ -75,7 +77,8 @@ class Train:
             trainer.train(config, seed=seed, run_dir=run_dir, resume=self.resume, progress=self.progress)
         except (ConfigError, FileExistsError, FloatingPointError) as error:
             raise SystemExit(f"soc-env train: {error}") from None
-        Console().print(f"Trained: {run_dir}; to measure it: soc-env evaluate {run_dir}", soft_wrap=True)
+        command = MEASURED_ELSEWHERE.get(config.env_id, "soc-env evaluate")
+        Console().print(f"Trained: {run_dir}; to measure it: {command} {run_dir}", soft_wrap=True)
 
     def _overrides(self) -> list[str]:
         options = {

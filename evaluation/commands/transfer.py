@@ -63,6 +63,9 @@ class Transfer(ProcessOptions):
     """How the teams are translated: by meaning; by it without what examinations find, or without memory; or,
     as published elsewhere, by random projections. References have the whole adapter in any case."""
 
+    untrained: bool = True
+    """Play registered learners' untrained networks, too."""
+
     runs: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs")
     """Where `soc-env train` keeps its runs."""
 
@@ -115,7 +118,7 @@ class Transfer(ProcessOptions):
         adapter = WHOLE if name in REFERENCES else self.adapter
         found = find_entrants(name, "soc_v0", self.seeds, self.runs, self.limits())
         # Of an ablation the team itself is enough, and training runs have begun with other weights.
-        dropped = adapter != WHOLE or any(entrant.method for entrant in found)
+        dropped = not self.untrained or adapter != WHOLE or any(entrant.method for entrant in found)
         kept = [entrant for entrant in found if not (dropped and entrant.kind == "untrained")]
         return [(team_row(entrant, adapter), entrant) for entrant in kept]
 
