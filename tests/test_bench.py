@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.bench import environment
+from evaluation.bench import account, environment
 from evaluation.bench.timing import Case, machine, take_turns
 from evaluation.cli import main
+from soc_env.soc_v0.layout import NUM_NORMALS
 
 
 def test_cases_take_turns_and_are_timed() -> None:
@@ -107,3 +108,23 @@ def test_bench_updates_prints_every_way(capsys: pytest.CaptureFixture[str], tmp_
         "a step of all lanes",
     ]
     assert all(case["p50_us"] > 0 for case in timed)
+
+
+def test_what_a_step_draws_is_counted() -> None:
+    drawn = account.draws_of_a_step()
+    assert NUM_NORMALS <= drawn["normal"] < 1.2 * NUM_NORMALS  # a little more where episodes begin
+    assert 10 < drawn["uniform"] < 1_000
+
+
+def test_the_parts_of_a_step_do_what_they_are_timed_for() -> None:
+    steps: list[int] = []
+    parts = {case.labels["part"]: case for case in account.cases(lambda: steps.append(1))}
+    for case in parts.values():
+        case.call()
+        case.blocks.append(np.array([1e-3]))
+    assert steps == [1]
+    figures = account.figures(list(parts.values()), {"normal": 176.0, "uniform": 100.0})
+    assert [part["part"] for part in figures["parts"]] == list(parts)
+    assert figures["bytes_of_a_step"] == 352 * 4 + 10
+    cells = {row[0]: row for row in account.table(list(parts.values()), {"normal": 1.0, "uniform": 2.0}).rows}
+    assert cells["the floor: deviates drawn and written, nothing else"][2] == "x 1.00"

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from evaluation.bench import account
 from evaluation.bench.plain_simulator import PlainSimulator
 from evaluation.bench.timing import Case, Report, count, take_turns, with_quartiles
 from evaluation.tables import Table, number
@@ -41,14 +42,19 @@ def measure(quick: bool, bar: Callable[[str, int], Callable[[int], object]]) -> 
     first = first_calls()
     rows = list(_cases())
     rounds, seconds = QUICK if quick else (ROUNDS, SECONDS)
-    take_turns(rows, rounds, seconds, bar("environment", rounds * len(rows)))
+    parts = account.cases(_vector(account.LANES, account.HOSTS, threads=1))
+    timed = [*rows, *parts]
+    take_turns(timed, rounds, seconds, bar("environment", rounds * len(timed)))
+    draws = account.draws_of_a_step()
     memory = {str(hosts): bytes_of_a_lane(hosts) for hosts in HOSTS}
     figures = {
         "steps": [row.to_json() for row in rows],
+        "account": account.figures(parts, draws),
         "first_calls_seconds": first,
         "bytes_of_a_lane": memory,
     }
-    return Report("env", [_speed_table(rows), _first_table(first), _memory_table(memory)], figures)
+    tables = [_speed_table(rows), account.table(parts, draws), _first_table(first), _memory_table(memory)]
+    return Report("env", tables, figures)
 
 
 def _cases() -> Iterator[Case]:
