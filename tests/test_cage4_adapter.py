@@ -228,11 +228,16 @@ def test_an_adapter_without_memory_shows_the_flags_of_one_step_alone():
     assert field(adapter.observe(quiet(), NOTHING), TRIAGE, "queue") == 0.0
 
 
-def test_an_adapter_without_findings_does_not_know_of_malware():
+@pytest.mark.parametrize("seen", [("process",), ("process", "connection")])
+def test_an_adapter_without_findings_goes_by_both_flags_of_an_examined_host(seen):
+    masks = recorded("reactive", "mask")[None]
+    host = np.flatnonzero(existing_hosts(masks)[0])[0]
     malware = NOTHING.copy()
-    malware[0, 3] = True
-    for findings, found in ((True, 1), (False, 0)):
-        adapter = Adapter(1, findings=findings)
-        adapter.begin(ALL, quiet(), recorded("reactive", "mask")[None])
+    malware[0, host + 1] = True  # not to be looked at
+    adapter = Adapter(1, findings=False)
+    adapter.begin(ALL, flagged(*((kind, host) for kind in seen)), masks)
+    adapter.act(wishing(intensity=1.0))
+    while adapter.evidence.examinations[0] == 0:
+        assert not adapter.evidence.found.any()
         adapter.observe(quiet(), malware)
-        assert adapter.evidence.found.sum() == found
+    assert np.flatnonzero(adapter.evidence.found[0]).tolist() == ([host] if len(seen) == 2 else [])

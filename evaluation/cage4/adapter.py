@@ -24,7 +24,8 @@ class Adapter:
     Two of its parts can be taken away, to see what they are worth.
 
     Args:
-        findings: whether what examinations find is told to it, which `BlueFlatWrapper` leaves out.
+        findings: whether what examinations find is told to it, which `BlueFlatWrapper` leaves out. Without
+            it an examined host is taken to have malware where a process and a connection were seen.
         memory: whether it remembers alerts, suspicions and findings from one step to the next.
 
     Attributes:
@@ -74,11 +75,11 @@ class Adapter:
         """
         self._check("malware", malware, NUM_HOSTS)
         flags = read_flags(observations)
+        if not self._findings:
+            malware = self.evidence.examined_next & self.evidence.certain
         self.evidence.advance()
         if not self._memory:
             self.evidence.forget()
-        if not self._findings:
-            malware = np.zeros_like(malware)
         self.evidence.see(np.ones(self.num_envs, np.bool_), flags, malware)
         return observing.observe(self.evidence)
 

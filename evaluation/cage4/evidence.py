@@ -138,6 +138,14 @@ class Evidence:
         return hosts
 
     @property
+    def examined_next(self) -> Bools:
+        """Hosts whose examination ends with the next step, (lanes, hosts)."""
+        hosts = np.zeros_like(self.found)
+        lanes, zones = np.nonzero((self.busy == 1) & (self.doing == KIND_NUMBERS["Analyse"]))
+        hosts[lanes, self.target[lanes, zones]] = True
+        return hosts
+
+    @property
     def certain(self) -> Bools:
         """Hosts whose open alert is about a process and a connection, (lanes, hosts).
 
