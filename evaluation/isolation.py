@@ -312,8 +312,8 @@ def _psutil() -> Any:
 
 def _end(process: Any, connection: socket.socket) -> None:
     """End the process and what it has started."""
+    others = _family(process)[1:]  # before it can notice and leave them without a parent
     connection.close()
-    others = _family(process)[1:]
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)  # it leads a group of its own
     for other in others:  # those that have left the group
