@@ -271,6 +271,15 @@ class TestCommand:
         assert [key.adapter for key in keys if key.name == "tuned-soar"] == list(ADAPTERS)
         assert [key.adapter for key in keys if key.name == "random"] == ["meaning"]
 
+    def test_packaged_weights_of_cage4_are_compared_with_those_they_began_with(self, tmp_path):
+        command = ["transfer", "cage4", "--episodes", "2", "--seeds", "42", "--output", str(tmp_path)]
+        main([*command, "hmarl-soc", "hmarl-soc@cage4", "--no-untrained"])
+        results = Results.read(tmp_path, SEED, "")
+        trained_on = {one.name: one.trained_on for one in results.rows}
+        assert trained_on["hmarl-soc"] == "soc_v0"
+        assert trained_on["hmarl-soc@cage4"] == "cage4"
+        assert ("hmarl-soc@cage4", "hmarl-soc") in {(a.name, b.name) for a, b, _ in results.differences}
+
     def test_a_failed_team_is_told_and_the_others_stay(self, tmp_path):
         team = f"{__name__}:Failing"
         with pytest.raises(SystemExit) as ending:

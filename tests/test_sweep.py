@@ -94,7 +94,7 @@ class TestPlan:
             (("--vary", "clip=0.2,-1"), "single-drl@clip=-1: clip must be a number greater than 0"),
             (("--vary", "no_such=1,2"), "no_such (= 1) is no config key"),
             (("--vary", "env.stealth=0.5,2.5"), "stealth must be a number from 0 to 1, got 2.5"),
-            (("--env", "soc_v9"), "env must be one of soc_v0; got 'soc_v9'"),
+            (("--env", "soc_v9"), "got 'soc_v9'"),
             (("--config", "no-such"), "config must be a YAML file or one of"),
             (("--workers", "0"), "--workers must be at least 1, got 0"),
             (("--retries", "-1"), "--retries must be at least 0, got -1"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,7 +19,7 @@ from evaluation.cage4.report import REFERENCES, RESULTS_FILE, TABLE_FILE, Result
 from evaluation.cage4.rows import WHOLE, Row, played, scripted_row, team_row
 from evaluation.commands import arg
 from evaluation.commands.evaluate import PIPED_WIDTH, ProcessOptions
-from evaluation.entrants import Entrant, find_entrants
+from evaluation.entrants import Entrant, find_entrants, known_learners
 from evaluation.progress import episode_progress
 from evaluation.seeds import EVALUATION_SEEDS, check_evaluation_seed, check_training_seed
 
@@ -33,7 +33,8 @@ class Transfer(ProcessOptions):
       to get it. An episode takes about 5 seconds of a processor.
 
     - A TEAM is what `soc-env evaluate` takes, and plays soc_v0; a registered learner's untrained networks are
-      played beside it. Teams of the challenge's own kind: sleep, random-valid, reactive.
+      played beside it. hmarl-soc@cage4 has the packaged weights that were trained further in CAGE-4.
+    - Teams of the challenge's own kind: sleep, random-valid, reactive.
     - Reactive, and through the adapter Random and Zero+enrich, are played in any case: what a team adds to
       the adapter is its difference to them.
     - With --output results are written team by team, and added to those that are there; teams that have
@@ -116,11 +117,18 @@ class Transfer(ProcessOptions):
         if name in SCRIPTED:
             return [(scripted_row(name), None)]
         adapter = WHOLE if name in REFERENCES else self.adapter
-        found = find_entrants(name, "soc_v0", self.seeds, self.runs, self.limits())
+        found = self._find(name)
         # Of an ablation the team itself is enough, and training runs have begun with other weights.
         dropped = not self.untrained or adapter != WHOLE or any(entrant.method for entrant in found)
         kept = [entrant for entrant in found if not (dropped and entrant.kind == "untrained")]
         return [(team_row(entrant, adapter), entrant) for entrant in kept]
+
+    def _find(self, name: str) -> list[Entrant]:
+        learner, at, env_id = name.partition("@")
+        if at and learner in known_learners():
+            trained, _ = find_entrants(learner, env_id, self.seeds, self.runs)
+            return [replace(trained, name=name, method=learner)]
+        return find_entrants(name, "soc_v0", self.seeds, self.runs, self.limits())
 
     def _play(self, missing: list[tuple[Row, Entrant | None]], lanes: CybORGLanes, results: Results) -> None:
         with episode_progress(Console(stderr=True)) as progress:
