@@ -24,6 +24,7 @@ from soc_env.team import (
     HUNTER,
     JOINT_OBSERVATION_SIZE,
     NUM_VERDICTS,
+    OBSERVATION_SIZES,
     RESPONDER,
     TRIAGE,
     split_observations,
@@ -352,3 +353,15 @@ def test_the_papers_config_has_its_hyperparameters() -> None:
 def test_missing_weights_say_how_to_train_them() -> None:
     with pytest.raises(FileNotFoundError, match="soc-env train hmarl-soc --seed 77"):
         agent_zoo.load("hmarl-soc", seed=77)
+
+
+def test_the_weights_of_cage4_are_a_team_that_plays_the_same_observations() -> None:
+    team, before = agent_zoo.load("hmarl-soc", seed=42, env_id="cage4"), agent_zoo.load("hmarl-soc", seed=42)
+    assert team.env_id == "cage4"
+    assert team.config.initial_policy == "hmarl-soc-42"
+    observations = {a: np.zeros((3, size), np.float32) for a, size in OBSERVATION_SIZES.items()}
+    hunting = []
+    for one in (team, before):
+        one.reset(3)
+        hunting.append(one.act(observations)[HUNTER])
+    assert hunting[0][:, :5].mean() > hunting[1][:, :5].mean() + 0.1  # there it pays to hunt harder
