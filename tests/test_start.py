@@ -24,7 +24,7 @@ from baselines.value_learning import ValueTraining
 from evaluation.entrants import find_trainer
 from soc_env import soc_v0
 
-SMALL = ["num_envs=4", "env.hosts_per_segment=4", "normalization_steps=2"]
+SMALL = ["num_envs=4", "env.hosts_per_segment=4", "normalization_steps=20"]
 
 
 def config(learner: str, *overrides: str, variant: str | None = None) -> Any:
@@ -92,6 +92,15 @@ def test_a_run_directory_and_a_file_are_teams_to_begin_with(tmp_path: Path):
         training = TeamTraining(config("hmarl-soc", f"initial_policy={name}"), 1)
         weight = training.learner.coordinator.actor.body[0].weight
         assert torch.isfinite(weight).all()
+
+
+def test_packaged_weights_are_those_of_soc_v0_unless_another_scenario_is_named():
+    def first_weights(name: str) -> torch.Tensor:
+        training = TeamTraining(config("hmarl-soc", f"initial_policy={name}"), 1)
+        return training.learner.hunter.actor.body.which.detach()
+
+    assert torch.equal(first_weights("hmarl-soc-42"), first_weights("soc_v0/hmarl-soc-42"))
+    assert not torch.equal(first_weights("hmarl-soc-42"), first_weights("cage4/hmarl-soc-42"))
 
 
 def test_what_cannot_be_begun_with_is_refused():

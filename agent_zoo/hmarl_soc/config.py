@@ -198,7 +198,8 @@ class Config:
     checkpoint_seconds: float
     """Least time between two checkpoints."""
     initial_policy: str | None = field(default=None, kw_only=True)
-    """A team to go on from instead of random networks: a policy's path or packaged weights, NAME-SEED."""
+    """A team to go on from instead of random networks: the path of a policy or a run, or packaged weights,
+    NAME-SEED of soc_v0 or ENV/NAME-SEED."""
 
     def __post_init__(self) -> None:
         settings = {key: value for key, value in to_mapping(self).items() if key != "env"}

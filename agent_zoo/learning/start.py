@@ -35,12 +35,14 @@ def load_start(team_class: Any, config: Any, same: Sequence[str]) -> Any:
 
 
 def _find(name: str, package: str) -> Path:
-    """A policy file by its path, by its run directory, or as packaged weights NAME-SEED."""
+    """A policy file by its path, by its run directory, or as packaged weights: NAME-SEED, ENV/NAME-SEED."""
     path = Path(name)
     packaged = Path(importlib.import_module(package).__path__[0]) / "weights"
-    for candidate in (path, path / "policy.safetensors", *packaged.glob(f"*/{path.name}.safetensors")):
+    weights = (packaged / f"{name}.safetensors", packaged / "soc_v0" / f"{name}.safetensors")
+    for candidate in (path, path / "policy.safetensors", *weights):
         if candidate.is_file():
             return candidate
-    known = sorted(file.stem for file in packaged.glob("*/*.safetensors"))
+    files = (file.relative_to(packaged) for file in packaged.glob("*/*-*[0-9].safetensors"))
+    known = sorted(file.with_suffix("").as_posix().removeprefix("soc_v0/") for file in files)
     expectation = f"the path of a policy or a training run, or one of {', '.join(known)}"
     raise ConfigError(f"initial_policy must be {expectation}; got {name!r}")
