@@ -93,8 +93,8 @@ def load_hooks() -> ModuleType:
 
 
 def needs_cyborg(step: re.Match[str]) -> bool:
-    """Whether it plays CAGE-4."""
-    return "cage4" in (step["code"] or step["command"])
+    """Whether it is a command that plays CAGE-4."""
+    return "cage4" in (step["command"] or "")
 
 
 def with_steps(*, cyborg: bool) -> list[Path]:
