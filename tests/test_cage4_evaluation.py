@@ -179,9 +179,9 @@ def test_other_training_seeds_are_compared_with_the_mean_over_all():
 
 def test_tables_show_figures_failures_and_what_others_published():
     text = results().to_markdown()
-    assert "| Mine | through the adapter | 2 x 50 | -2" in text
-    assert "| Mine | adapter without memory | 2 x 50 | -9" in text
-    assert "| Broken | through the adapter | — | failed |" in text
+    assert "| Mine | adapter | 2 x 50 | -2" in text
+    assert "| Mine | adapter, no memory | 2 x 50 | -9" in text
+    assert "| Broken | adapter | — | failed |" in text
     assert "-6003 ± 1533" in text
     assert text.index("| Mine |") < text.index("| Reactive |") < text.index("| Broken |")
     assert json.dumps(results().to_json(), allow_nan=False)

@@ -33,17 +33,17 @@ class Published(NamedTuple):
 
 
 PUBLISHED: Final = (
-    Published("HMARL-SOC's paper, through random projections, 100 episodes", "-6003 ± 1533"),
-    Published("IPPO trained on it for 3 M steps (jaxborg project)", "about -1854"),
-    Published("KEEP, graph PPO, 5th of the challenge", "-193.68"),
+    Published("HMARL-SOC's paper,\nrandom projections", "-6003 ± 1533"),
+    Published("IPPO, trained for\n3 M steps (jaxborg)", "about -1854"),
+    Published("KEEP, graph PPO,\n5th of the challenge", "-193.68"),
 )
 
 _PLAYS: Final = {
-    None: "its own rule",
-    WHOLE: "through the adapter",
-    "no-findings": "adapter without findings",
-    "no-memory": "adapter without memory",
-    "projections": "random projections",
+    None: "own rule",
+    WHOLE: "adapter",
+    "no-findings": "adapter, no findings",
+    "no-memory": "adapter, no memory",
+    "projections": "projections",
 }
 
 
