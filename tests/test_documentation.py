@@ -115,9 +115,9 @@ def test_what_a_page_says_of_cage4_can_be_followed(page: Path, tmp_path: Path):
     follow([step for step in steps(page) if needs_cyborg(step)], tmp_path)
 
 
-def follow(todo: Sequence[re.Match[str]], tmp_path: Path) -> None:
+def follow(chosen: Sequence[re.Match[str]], tmp_path: Path) -> None:
     """Do what a page says, in one folder."""
-    for step in todo:
+    for step in chosen:
         code, command = step["code"], step["command"]
         if code is None:
             arguments = shlex.split(command, comments=True)
