@@ -2,7 +2,8 @@
 
 All that the blue agents see is multiplied by one random matrix into the team's observations, and the team's
 actions by another into a number for each of 82 actions of each blue agent, the largest of which is done. No
-number keeps its meaning. (Published is the largest number's index modulo 82, also for agent 4 and its 242 actions.)
+number keeps its meaning. (Published is the largest number's index modulo 82, also for agent 4 and its 242
+actions.)
 """
 
 from __future__ import annotations
