@@ -197,8 +197,9 @@ class TeamVectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
 
     def _final_observations(self, observations: np.ndarray, ended: NDArray[np.bool_]) -> np.ndarray:
         final = np.full(self.num_envs, None, dtype=object)
-        for lane, row in zip(np.flatnonzero(ended), observations[ended], strict=True):
-            final[lane] = split_observations(row)
+        parts = split_observations(observations[ended])
+        for lane, rows in zip(np.flatnonzero(ended), zip(*parts.values(), strict=True), strict=True):
+            final[lane] = dict(zip(parts, rows, strict=True))
         return final
 
     @staticmethod

@@ -72,7 +72,7 @@ def count_hosts(c, s, i, tally):
 
 @rule
 def observe_net(c, tally, out, start):
-    """The network's statistics that three agents share: four ratios for each segment."""
+    """The network's statistics: four ratios for each segment."""
     n = c.hosts_per_segment
     for segment in range(NUM_SEGMENTS):
         at = start + 4 * segment
@@ -80,6 +80,13 @@ def observe_net(c, tally, out, start):
         out[at + 1] = tally[STAGE, segment] / n / LAST_STAGE
         out[at + 2] = tally[DETECTED, segment] / n
         out[at + 3] = tally[ISOLATED, segment] / n
+
+
+@rule
+def share_net(out, start):
+    """Give another agent the network's statistics that the coordinator has been given."""
+    for j in range(NET_SIZE):
+        out[start + j] = out[COORDINATOR_START + j]
 
 
 @rule
@@ -106,7 +113,7 @@ def observe_as_coordinator(c, s, i, tally, normals, used, out):
 
 @rule
 def observe_as_hunter(c, s, i, tally, normals, used, out):
-    observe_net(c, tally, out, HUNTER_START)
+    share_net(out, HUNTER_START)
     at = HUNTER_START + NET_SIZE
     for segment in range(NUM_SEGMENTS):
         out[at] = tally[COMPROMISED, segment] / c.hosts_per_segment
@@ -145,7 +152,7 @@ def observe_as_triage(c, s, i, out):
 
 @rule
 def observe_as_responder(c, s, i, tally, normals, used, out):
-    observe_net(c, tally, out, RESPONDER_START)
+    share_net(out, RESPONDER_START)
     at = RESPONDER_START + NET_SIZE
     out[at] = tally[ISOLATED].sum() / (NUM_SEGMENTS * c.hosts_per_segment)
     at += 1
