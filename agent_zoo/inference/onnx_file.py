@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -30,8 +33,7 @@ def to_onnx(policy: HMARLSOC) -> bytes:
     for module in ("onnx", "onnxscript"):
         require(module, extra="onnx", purpose="the format onnx")
     batch = torch.export.Dim.DYNAMIC
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch warns of its own internals
+    with _without_the_exporters_warnings():
         program = torch.onnx.export(
             FusedTeam(policy).eval(),
             example_inputs(2),
@@ -44,6 +46,20 @@ def to_onnx(policy: HMARLSOC) -> bytes:
     assert program is not None
     model: bytes = program.model_proto.SerializeToString()
     return model
+
+
+@contextmanager
+def _without_the_exporters_warnings() -> Iterator[None]:
+    """Torch warns of its own internals, and that torchvision, which nothing here needs, is not installed."""
+    log = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 class OnnxTeam(FusedPolicy):
