@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.bench import account, environment
+from evaluation.bench import account, environment, regression
 from evaluation.bench.timing import Case, machine, take_turns
 from evaluation.cli import main
 from soc_env.soc_v0.layout import NUM_NORMALS
@@ -74,6 +74,57 @@ def test_bench_env_prints_tables_and_keeps_figures(
     assert figures["bench"] == "env"
     assert [row["face"] for row in figures["steps"]].count("vector") == 4
     assert all(row["rate_median"] > 0 for row in figures["steps"])
+
+
+def kept(path: Path, **rates: float) -> Path:
+    steps = [
+        {"face": face, "lanes": 1, "hosts": hosts, "rate_median": rate * hosts}
+        for hosts in (50, 200)
+        for face, rate in rates.items()
+    ]
+    path.write_text(json.dumps({"format": "soc-env bench", "bench": "env", "steps": steps}))
+    return path
+
+
+def test_runs_are_compared_by_what_each_case_is_worth_beside_its_reference(tmp_path: Path) -> None:
+    earlier = regression.read_earlier(kept(tmp_path / "a.json", slow=10.0, fast=40.0, gone=1.0), "env")
+    now = regression.read_earlier(kept(tmp_path / "b.json", slow=5.0, fast=10.0, new=1.0), "env")
+    reference = regression.Reference("steps", {"face": "slow"}, same=("hosts",))
+    table = regression.compared(now, earlier, [reference])
+    assert table.rows == (
+        ("steps", "fast, lanes 1, hosts 50", "4", "2", "0.50"),
+        ("steps", "fast, lanes 1, hosts 200", "4", "2", "0.50"),
+    )
+
+
+def test_bench_env_beside_an_earlier_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(environment, "HOSTS", (50,))
+    monkeypatch.setattr(environment, "LANES", (1,))
+    monkeypatch.setattr(environment, "QUICK", (1, 0.001))
+    monkeypatch.setattr(environment, "first_calls", lambda: {"cached": [0.1, 0.2]})
+    file = tmp_path / "env.json"
+    main(["bench", "env", "--quick", "--output", str(file)])
+    main(["bench", "env", "--quick", "--beside", str(file)])
+    assert "now / earlier" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}", "KeyError"),
+        ("no JSON", "JSONDecodeError"),
+        ('{"format": "soc-env bench", "bench": "inference"}', "got soc-env bench inference"),
+    ],
+)
+def test_an_earlier_run_of_something_else_is_refused_before_anything_is_measured(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    file = tmp_path / "other.json"
+    file.write_text(text)
+    with pytest.raises(SystemExit, match=rf"bench env: --beside .*other.json.*{message}"):
+        main(["bench", "env", "--beside", str(file)])
 
 
 def test_bench_training_names_what_it_cannot_take() -> None:

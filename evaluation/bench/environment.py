@@ -17,6 +17,7 @@ import numpy as np
 
 from evaluation.bench import account
 from evaluation.bench.plain_simulator import PlainSimulator
+from evaluation.bench.regression import Reference
 from evaluation.bench.timing import Case, Report, count, take_turns, with_quartiles
 from evaluation.tables import Table, number
 from soc_env import soc_v0
@@ -28,6 +29,7 @@ MOST_HOSTS: Final = 10_240_000
 """Hosts in all lanes together, beyond which a case is left out: it would take gigabytes."""
 
 PLAIN: Final = "plain simulator"
+REFERENCES: Final = (Reference("steps", {"face": PLAIN}, same=("hosts",)),)
 POOL: Final = 64
 """Different actions, used in turn."""
 
@@ -54,7 +56,7 @@ def measure(quick: bool, bar: Callable[[str, int], Callable[[int], object]]) -> 
         "bytes_of_a_lane": memory,
     }
     tables = [_speed_table(rows), account.table(parts, draws), _first_table(first), _memory_table(memory)]
-    return Report("env", tables, figures)
+    return Report("env", tables, figures, REFERENCES)
 
 
 def _cases() -> Iterator[Case]:

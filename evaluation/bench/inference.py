@@ -20,6 +20,7 @@ from agent_zoo.hmarl_soc import HMARLSOC
 from agent_zoo.inference import CompiledTeam, FusedPolicy, FusedTeam, OnnxTeam
 from agent_zoo.inference.fused import example_inputs
 from agent_zoo.inference.policy import Run, in_blocks
+from evaluation.bench.regression import Reference
 from evaluation.bench.timing import Case, Report, take_turns, with_quartiles
 from evaluation.tables import Table, number
 from soc_env import soc_v0
@@ -42,6 +43,11 @@ EAGER, FUSED, COMPILED, AHEAD, ONNX = (
     "ONNX Runtime",
 )
 FLOOR: Final = "weights read once"
+REFERENCES: Final = (
+    Reference("latency", {"way": EAGER}, same=("networks",)),
+    Reference("throughput", {"way": EAGER}, same=("networks", "size")),
+    Reference("end_to_end", {"way": EAGER}, same=("networks", "size", "hosts")),
+)
 ROUNDS: Final = 20
 SECONDS: Final = 0.05
 QUICK: Final = (2, 0.01)
@@ -104,7 +110,7 @@ def measure(quick: bool, bar: Callable[[str, int], Callable[[int], object]]) -> 
         "throughput": [case.to_json() for case in throughput],
         "end_to_end": [case.to_json() for case in playing],
     }
-    return Report("inference", tables, figures)
+    return Report("inference", tables, figures, REFERENCES)
 
 
 def ways(policy: HMARLSOC) -> dict[str, Run]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.bench.regression import FORMAT, Reference
 from evaluation.provenance import package_versions
 from evaluation.tables import Table, number
 
@@ -107,12 +108,14 @@ class Report:
         name: of the benchmark.
         tables: for people.
         figures: the same for machines.
+        references: what cases are measured against, for comparisons with another run.
     """
 
     name: str
     tables: Sequence[Table]
     figures: dict[str, Any]
+    references: Sequence[Reference] = ()
 
     def to_json(self) -> dict[str, Any]:
         """With the machine and the versions."""
-        return {"format": "soc-env bench", "bench": self.name, "machine": machine(), **self.figures}
+        return {"format": FORMAT, "bench": self.name, "machine": machine(), **self.figures}

@@ -14,6 +14,7 @@ import torch
 
 import agent_zoo
 from agent_zoo.hmarl_soc.training import TeamTraining
+from evaluation.bench.regression import Reference
 from evaluation.bench.timing import Case, Report, take_turns
 from evaluation.tables import Table, number
 
@@ -21,6 +22,7 @@ SETTINGS: Final = ("replay.start=0", "replay.value_updates=0", "replay.critic_up
 """It learns everything from the first update on, as later in a training."""
 
 ALONE, TWO, COMPILED, PLAYING = "one thread", "two threads", "torch.compile", "a step of all lanes"
+REFERENCES: Final = (Reference("updates", {"way": ALONE}, same=()),)
 ROUNDS: Final = 20
 SECONDS: Final = 0.5
 QUICK: Final = (2, 0.01)
@@ -66,7 +68,7 @@ def measure(quick: bool, bar: Callable[[str, int], Callable[[int], object]]) -> 
     )
     note = "Medians, below them quartiles; beside the updates, what is played between two of them."
     table = Table("One update of hunter, triage and responder", ("", "ms", "x one thread"), cells, (note,))
-    return Report("updates", [table], {"updates": [case.to_json() for case in cases]})
+    return Report("updates", [table], {"updates": [case.to_json() for case in cases]}, REFERENCES)
 
 
 def filled() -> TeamTraining:

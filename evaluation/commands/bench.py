@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from agent_zoo.files import write_json_atomically
 from evaluation import paper
+from evaluation.bench.regression import compared, read_earlier
 from evaluation.bench.timing import Report
 from evaluation.commands import arg
 from evaluation.commands.evaluate import PIPED_WIDTH
@@ -38,73 +40,75 @@ class _Bench:
             console.print(f"Written: {self.output}", soft_wrap=True)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _InTurns(_Bench):
+    """What is compared takes turns."""
+
+    NAME: ClassVar[str]
+    MODULE: ClassVar[str]
+    NEEDS: ClassVar[dict[str, str]] = {}
+    """Packages, and the extra that brings them."""
+
+    quick: bool = False
+    """Few short blocks, to see that it runs; compiling takes as long as ever."""
+
+    beside: Annotated[Path | None, arg("FILE")] = None
+    """What --output kept of an earlier run. Ratios within each run are compared, so machines may differ."""
+
+    def run(self) -> None:
+        """Measure, print and keep."""
+        try:
+            for package, extra in self.NEEDS.items():
+                require(package, extra=extra, purpose=f"soc-env bench {self.NAME}")
+            earlier = None if self.beside is None else read_earlier(self.beside, self.NAME)
+        except (ImportError, ValueError) as error:
+            raise SystemExit(f"soc-env bench {self.NAME}: {error}") from None
+        bench = import_module(f"evaluation.bench.{self.MODULE}")
+        with _progress() as bar:
+            report = bench.measure(self.quick, bar)
+        if earlier is not None:
+            report = replace(
+                report, tables=[*report.tables, compared(report.figures, earlier, report.references)]
+            )
+        self._finish(report)
+
+
 @dataclass(frozen=True)
-class BenchEnv(_Bench):
+class BenchEnv(_InTurns):
     """Time environment steps, beside a straightforward simulator of the same rules.
 
     For example:
       soc-env bench env --quick
     """
 
-    quick: bool = False
-    """Few short blocks, to see that it runs; by default it takes some minutes."""
-
-    def run(self) -> None:
-        """Measure and print."""
-        from evaluation.bench import environment
-
-        with _progress() as bar:
-            report = environment.measure(self.quick, bar)
-        self._finish(report)
+    NAME: ClassVar[str] = "env"
+    MODULE: ClassVar[str] = "environment"
 
 
 @dataclass(frozen=True)
-class BenchInference(_Bench):
+class BenchInference(_InTurns):
     """Time decisions of HMARL-SOC: its networks one by one, fused, compiled, and by ONNX Runtime.
 
     For example:
       soc-env bench inference --output inference.json
     """
 
-    quick: bool = False
-    """Few short blocks, to see that it runs; compiling takes minutes all the same."""
-
-    def run(self) -> None:
-        """Measure and print."""
-        try:
-            require("torch", extra="zoo", purpose="soc-env bench inference")
-            require("onnxruntime", extra="onnx", purpose="soc-env bench inference")
-        except ImportError as error:
-            raise SystemExit(f"soc-env bench inference: {error}") from None
-        from evaluation.bench import inference
-
-        with _progress() as bar:
-            report = inference.measure(self.quick, bar)
-        self._finish(report)
+    NAME: ClassVar[str] = "inference"
+    MODULE: ClassVar[str] = "inference"
+    NEEDS: ClassVar[dict[str, str]] = {"torch": "zoo", "onnxruntime": "onnx"}
 
 
 @dataclass(frozen=True)
-class BenchUpdates(_Bench):
+class BenchUpdates(_InTurns):
     """Time one update of HMARL-SOC's tier 2: on one thread, on two, and with torch.compile.
 
     For example:
       soc-env bench updates --output updates.json
     """
 
-    quick: bool = False
-    """Few short blocks, to see that it runs; compiling takes a minute all the same."""
-
-    def run(self) -> None:
-        """Measure and print."""
-        try:
-            require("torch", extra="zoo", purpose="soc-env bench updates")
-        except ImportError as error:
-            raise SystemExit(f"soc-env bench updates: {error}") from None
-        from evaluation.bench import updates
-
-        with _progress() as bar:
-            report = updates.measure(self.quick, bar)
-        self._finish(report)
+    NAME: ClassVar[str] = "updates"
+    MODULE: ClassVar[str] = "updates"
+    NEEDS: ClassVar[dict[str, str]] = {"torch": "zoo"}
 
 
 @dataclass(frozen=True)
