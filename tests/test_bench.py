@@ -100,7 +100,7 @@ def test_runs_are_compared_by_what_each_case_is_worth_beside_its_reference(tmp_p
 def test_bench_env_beside_an_earlier_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(environment, "HOSTS", (50,))
+    monkeypatch.setattr(environment, "HOSTS", (50, 200))
     monkeypatch.setattr(environment, "LANES", (1,))
     monkeypatch.setattr(environment, "QUICK", (1, 0.001))
     monkeypatch.setattr(environment, "first_calls", lambda: {"cached": [0.1, 0.2]})
