@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -32,7 +32,7 @@ class _Bench:
     """A JSON file for the figures, with the machine and the versions."""
 
     def _finish(self, report: Report) -> None:
-        console = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
+        console = _console()
         for table in report.tables:
             console.print(table.to_rich(), "")
         if self.output is not None:
@@ -66,11 +66,9 @@ class _InTurns(_Bench):
         bench = import_module(f"evaluation.bench.{self.MODULE}")
         with _progress() as bar:
             report = bench.measure(self.quick, bar)
-        if earlier is not None:
-            report = replace(
-                report, tables=[*report.tables, compared(report.figures, earlier, report.references)]
-            )
         self._finish(report)
+        if earlier is not None:
+            _console().print(compared(report.figures, earlier, report.references).to_rich())
 
 
 @dataclass(frozen=True)
@@ -162,6 +160,10 @@ class Bench:
         "updates": BenchUpdates,
         "training": BenchTraining,
     }
+
+
+def _console() -> Console:
+    return Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
 
 
 @contextmanager
