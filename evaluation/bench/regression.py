@@ -59,7 +59,9 @@ def compared(now: Mapping[str, Any], earlier: Mapping[str, Any], references: Seq
         for case, ratio in _relative(now[reference.section], reference):
             if case in before:
                 change = number(ratio / before[case], 2)
-                rows.append((reference.section, _named(case), f"{before[case]:,.4g}", f"{ratio:,.4g}", change))
+                rows.append(
+                    (reference.section, _named(case), f"{before[case]:,.4g}", f"{ratio:,.4g}", change)
+                )
     note = (
         "Speeds over that of the reference in the same run; below 1 in the last column is slower than before."
     )
