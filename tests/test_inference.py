@@ -11,6 +11,7 @@ import torch
 import agent_zoo
 from agent_zoo.hmarl_soc import HMARLSOC
 from agent_zoo.inference import CompilationError, CompiledTeam, FusedPolicy, FusedTeam, OnnxTeam, compiled
+from agent_zoo.inference.fused import example_inputs
 from agent_zoo.inference.policy import BLOCK
 from evaluation.cli import main
 from soc_env import soc_v0
@@ -94,6 +95,41 @@ def test_code_for_another_machine_is_refused_and_the_team_plays_eagerly(tmp_path
     assert_same_play(policy, loaded, num_envs=20, steps=10)
 
 
+@pytest.mark.parametrize("lanes", [1, 64])
+@pytest.mark.parametrize("config", ["hmarl-soc", "hmarl-soc-paper"])
+def test_the_whole_computation_moves_to_another_device_and_the_team_stays(config: str, lanes: int) -> None:
+    policy = team(config=config)
+    fused = FusedTeam(policy).to("meta")  # a device that every machine has, and that mixes with no other
+    outputs = fused(*(each.to("meta") for each in example_inputs(lanes)))
+    assert [(each.device.type, len(each)) for each in outputs] == [("meta", lanes)] * 3
+    assert all(parameter.device.type == "cpu" for parameter in policy.actors.parameters())
+
+
+def test_code_for_a_gpu_that_is_not_here_is_refused_and_the_team_plays_eagerly(tmp_path: Path) -> None:
+    policy, path = team(), tmp_path / "team.safetensors"
+    made_for = compiled.target("cuda") | {"GPU": "another, compute capability 1.0"}
+    with pytest.warns(
+        UserWarning, match=r"compiled for GPU another, compute capability 1\.0 \(here .*plays eagerly"
+    ):
+        CompiledTeam(policy, {"single": b"no code", "batch": b"none"}, made_for).save(path)
+    with pytest.warns(UserWarning, match="plays eagerly"):
+        loaded = load_policy(path)
+    assert_same_play(policy, loaded, num_envs=20, steps=10)
+
+
+def test_without_a_gpu_none_is_compiled_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    team().save(tmp_path / "policy.safetensors")
+    output = tmp_path / "team.safetensors"
+    for form, message in (
+        ("torch", "cuda needs a GPU"),
+        ("eager", "--device cuda needs the format torch, got eager"),
+    ):
+        with pytest.raises(SystemExit, match=message):
+            main(["export", str(tmp_path), "--format", form, "--device", "cuda", "--output", str(output)])
+    assert not output.exists()
+
+
 def test_without_a_compiler_the_message_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_compiler(*_: object) -> bytes:
         raise FileNotFoundError("g++")
@@ -126,10 +162,13 @@ def test_the_command_writes_a_team_that_can_be_loaded(tmp_path: Path) -> None:
 
 
 @pytest.mark.compile
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("config", ["hmarl-soc", "hmarl-soc-paper"])
-def test_a_compiled_team_plays_as_the_eager_one(config: str, tmp_path: Path) -> None:
+def test_a_compiled_team_plays_as_the_eager_one(config: str, device: compiled.Device, tmp_path: Path) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no GPU that torch can use")
     policy, path = team(config=config), tmp_path / "team.safetensors"
-    CompiledTeam.compile(policy).save(path)
+    CompiledTeam.compile(policy, device).save(path)
     loaded = load_policy(path)
     assert isinstance(loaded, CompiledTeam)
     assert loaded.is_compiled

@@ -1,4 +1,4 @@
-"""The fused team compiled ahead of time, by torch.export and AOTInductor, for one kind of machine.
+"""The fused team compiled ahead of time, by torch.export and AOTInductor, for one kind of processor or GPU.
 
 One safetensors file holds machine code for a batch of 1 and for batches of any size, what it was made for,
 and the team itself, which plays eagerly where the code does not fit. Loading such a file runs the code in
@@ -13,7 +13,7 @@ import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -38,29 +38,46 @@ class CompilationError(RuntimeError):
     """This machine cannot compile; the message says what is missing."""
 
 
-def target() -> dict[str, str]:
-    """What compiled code depends on: it runs where all of this is the same."""
+Device = Literal["cpu", "cuda"]
+
+
+def target(device: Device = "cpu") -> dict[str, str]:
+    """What code compiled for a device depends on: it runs where all of this is the same."""
     return {
+        "device": device,
         "torch": torch.__version__,
         "system": f"{platform.system()} {platform.machine()}",
-        "instructions": torch.backends.cpu.get_cpu_capability(),
+        **(
+            {"GPU": _gpu()} if device == "cuda" else {"instructions": torch.backends.cpu.get_cpu_capability()}
+        ),
     }
 
 
-def compile_team(policy: HMARLSOC) -> dict[str, bytes]:
+def _gpu() -> str:
+    if not torch.cuda.is_available():
+        return "none"
+    major, minor = torch.cuda.get_device_capability()
+    return f"{torch.cuda.get_device_name()}, compute capability {major}.{minor}"
+
+
+def compile_team(policy: HMARLSOC, device: Device = "cpu") -> dict[str, bytes]:
     """Machine code {name of BATCHES: package} of the team's decision, for this machine; takes about a minute.
 
     Raises:
-        CompilationError: there is no working C++ compiler, or it failed.
+        CompilationError: there is no working C++ compiler, or no such device, or compiling failed.
         ValueError: see `FusedTeam`.
     """
-    team = FusedTeam(policy).eval()
+    if device == "cuda" and not torch.cuda.is_available():
+        raise CompilationError(
+            "compiling for the device cuda needs a GPU that torch can use, and it finds none"
+        )
+    team = FusedTeam(policy).eval().to(device)
     packages = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, lanes in BATCHES.items():
             path = str(Path(folder) / f"{name}.pt2")
             try:
-                packages[name] = _compiled(team, lanes, path)
+                packages[name] = _compiled(team, lanes, device, path)
             except Exception as error:  # what a compiler can fail with is the compiler's affair
                 raise CompilationError(
                     f"compiling needs a C++ compiler that torch can use (g++ or clang++, or the one that the "
@@ -70,10 +87,10 @@ def compile_team(policy: HMARLSOC) -> dict[str, bytes]:
 
 
 @torch.no_grad()
-def _compiled(team: FusedTeam, lanes: int, path: str) -> bytes:
+def _compiled(team: FusedTeam, lanes: int, device: Device, path: str) -> bytes:
     from torch._inductor import aoti_compile_and_package
 
-    example, shapes = example_inputs(lanes), None
+    example, shapes = tuple(each.to(device) for each in example_inputs(lanes)), None
     if lanes > 1:
         batch = torch.export.Dim("batch", min=2, max=LARGEST_BATCH)
         shapes = ({0: batch},) * len(example)
@@ -96,7 +113,7 @@ class CompiledTeam(FusedPolicy):
     def __init__(self, policy: HMARLSOC, packages: Mapping[str, bytes], made_for: Mapping[str, str]) -> None:
         """Args: packages: see `compile_team`; made_for: the `target` of the machine that compiled them."""
         self.policy, self.packages, self.made_for = policy, dict(packages), dict(made_for)
-        here = target()
+        here = target("cuda" if made_for.get("device") == "cuda" else "cpu")
         differing = [name for name, value in here.items() if made_for.get(name) != value]
         self.is_compiled = not differing
         if differing:
@@ -106,9 +123,9 @@ class CompiledTeam(FusedPolicy):
         super().__init__(run, policy.env_id, policy.config.coordinator.interval)
 
     @classmethod
-    def compile(cls, policy: HMARLSOC) -> Self:
+    def compile(cls, policy: HMARLSOC, device: Device = "cpu") -> Self:
         """Compile a team for this machine; see `compile_team`."""
-        return cls(policy, compile_team(policy), target())
+        return cls(policy, compile_team(policy, device), target(device))
 
     def _loaded(self) -> Run:
         from torch._inductor import aoti_load_package
@@ -126,7 +143,13 @@ class CompiledTeam(FusedPolicy):
             controls, verdict, age = decided
             return controls, verdict, age
 
-        return decide
+        def decide_on_gpu(
+            observation: Tensor, directive: Tensor, age: Tensor
+        ) -> tuple[Tensor, Tensor, Tensor]:
+            controls, verdict, age = decide(observation.cuda(), directive.cuda(), age.cuda())
+            return controls.cpu(), verdict.cpu(), age.cpu()
+
+        return decide_on_gpu if self.made_for["device"] == "cuda" else decide
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file with the code, the team and what the code was made for."""

@@ -19,8 +19,8 @@ class Export:
 
     - A TEAM is the registered hmarl-soc, a training run's directory or a policy's file. What is written
       is a team again: `soc-env evaluate FILE` plays it, `soc_env.policy.load_policy(FILE)` loads it.
-    - torch: compiled ahead of time for this machine's processor and version of torch, which takes
-      about a minute and a C++ compiler. Elsewhere it plays eagerly, and says so.
+    - torch: compiled ahead of time for this machine's processor, with --device cuda its GPU, and version of
+      torch, which takes about a minute and a C++ compiler. Elsewhere it plays eagerly, and says so.
     - onnx: an ONNX model FILE.onnx and beside it FILE.json, the team that ONNX Runtime plays.
     - eager: the team as it was trained.
 
@@ -34,6 +34,9 @@ class Export:
     format: Literal["torch", "onnx", "eager"] = "torch"
     """What to write; see above."""
 
+    device: Literal["cpu", "cuda"] = "cpu"
+    """What the format torch is compiled for."""
+
     seed: int = 42
     """Training seed of a registered team."""
 
@@ -45,6 +48,8 @@ class Export:
         try:
             require("torch", extra="zoo", purpose="an export")
             check_training_seed(self.seed, "--seed")
+            if self.device != "cpu" and self.format != "torch":
+                raise ValueError(f"--device {self.device} needs the format torch, got {self.format}")
             output = self._output()
             from agent_zoo.inference import CompiledTeam, OnnxTeam
             from evaluation.explain.team import find_team
@@ -53,7 +58,7 @@ class Export:
             console = Console(stderr=True)
             with console.status(f"{self.team} as {self.format}"):
                 if self.format == "torch":
-                    CompiledTeam.compile(policy).save(output)
+                    CompiledTeam.compile(policy, self.device).save(output)
                 elif self.format == "onnx":
                     OnnxTeam.of(policy).save(output)
                 else:
