@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Union
+from contextlib import redirect_stderr
+from typing import Annotated, Any, Final, NoReturn, Union
 
+from evaluation.usage import UsageError, as_one_line, one_line_errors
 from soc_env.extras import require
 
 COMMANDS: Final = {
@@ -33,23 +36,21 @@ def main(args: Sequence[str] | None = None) -> None:
     """Run `soc-env` with `args`, by default those of the process.
 
     Raises:
-        SystemExit: with status 1 if the command fails, 2 if it is not understood, 0 after a help text.
+        SystemExit: with status 1 if the command fails, 2 if it cannot be carried out as it was given, 0 after
+            a help text.
     """
     try:
         for module in ("tyro", "rich", "scipy", "jsonschema", "psutil"):
             require(module, extra="evaluation", purpose="soc-env")
     except ImportError as error:
-        raise SystemExit(str(error)) from None
-    import tyro
-
+        _refuse(str(error))
     name, *rest = list(sys.argv[1:] if args is None else args) or [""]
     try:
         if name in COMMANDS:
             _run(_load(name), f"soc-env {name}", rest)
         else:
             commands = {name: _load(name) for name in COMMANDS}
-            arguments = [name, *rest] if name else []
-            tyro.cli(_overview(commands), prog="soc-env", description=DESCRIPTION, args=arguments)
+            _parse(_overview(commands), "soc-env", [name, *rest] if name else [], DESCRIPTION)
         sys.stdout.flush()
     except BrokenPipeError:  # whoever read our output, `head` for instance, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -63,15 +64,36 @@ def _load(name: str) -> Any:
 
 def _run(command: Any, prog: str, args: list[str]) -> None:
     """Run a command, or of one that has `STEPS` the step that the first argument names."""
-    import tyro
-
     steps = getattr(command, "STEPS", {})
     if not steps:
-        tyro.cli(command, prog=prog, args=args).run()
+        asked = _parse(command, prog, args)
+        try:
+            with one_line_errors():
+                asked.run()
+        except UsageError as error:
+            _refuse(f"{prog}: {error}")
     elif args and args[0] in steps:
         _run(steps[args[0]], f"{prog} {args[0]}", args[1:])
     else:
-        tyro.cli(_overview(steps), prog=prog, description=command.__doc__, args=args)
+        _parse(_overview(steps), prog, args, command.__doc__)
+
+
+def _parse(command: Any, prog: str, args: list[str], description: str | None = None) -> Any:
+    """The command with its arguments; ends with a line where they are not understood."""
+    import tyro
+
+    with redirect_stderr(io.StringIO()) as said:
+        try:
+            return tyro.cli(command, prog=prog, description=description, args=args)
+        except SystemExit as ending:
+            if not ending.code:
+                raise
+    _refuse(f"{prog}: {as_one_line(said.getvalue())}")
+
+
+def _refuse(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise SystemExit(2)
 
 
 def _overview(commands: Mapping[str, Any]) -> Any:

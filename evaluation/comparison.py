@@ -82,7 +82,7 @@ def held_out_row(
     for position, (evaluation_seed, training_seed) in enumerate(pairs):
         try:
             block = play_held_out(
-                _load(entrant, training_seed),
+                load(entrant, training_seed),
                 spec,
                 evaluation_seed,
                 num_episodes=num_episodes,
@@ -116,7 +116,7 @@ def paper_row(
             error = str(failure)
     else:
         try:
-            policy = _load(entrant, None)
+            policy = load(entrant, None)
             values = play_paper_protocol(policy, spec, seeds, num_episodes=num_episodes, progress=progress)
         except PolicyError as failure:
             error = str(failure)
@@ -151,7 +151,12 @@ def _is_reference(candidate: Entrant, entrant: Entrant) -> bool:
     return candidate.name in others
 
 
-def _load(entrant: Entrant, training_seed: int | None) -> TeamPolicy:
+def load(entrant: Entrant, training_seed: int | None) -> TeamPolicy:
+    """Load a team.
+
+    Raises:
+        PolicyError: it cannot be loaded, whatever its own code raised.
+    """
     try:
         return entrant.load(training_seed)
     except (Exception, SystemExit) as error:  # whatever a third party's constructor raises

@@ -41,6 +41,17 @@ class EnvSpec:
         if self.env_id not in known:
             raise ValueError(f"env must be one of {', '.join(known)}; got {self.env_id!r}")
 
+    def check(self, num_envs: int = 1) -> None:
+        """Make the environment once and put it away, so that a wrong setting is said before any work.
+
+        Raises:
+            ValueError: a setting that there is not, or a value that it cannot take.
+        """
+        try:
+            self.make_vector_env(num_envs).close()
+        except (TypeError, ValueError) as error:
+            raise ValueError(str(error)) from error
+
     def make_vector_env(self, num_envs: int) -> TeamVectorEnv:
         """The environment with `num_envs` lanes, in same-step autoreset mode."""
         scenario = find_scenario(self.env_id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final, Protocol, Self, runtime_checkable
@@ -16,6 +17,7 @@ from typing import Any, Final, Protocol, Self, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from soc_env.shadowing import load
 from soc_env.team import Actions
 
 ENTRY_POINT_GROUP: Final = "soc_env.policies"
@@ -68,7 +70,7 @@ def registered_policies() -> dict[str, Callable[[], Callable[[], TeamPolicy]]]:
     Returns:
         {name: a function that imports the class or factory}.
     """
-    return {entry.name: entry.load for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    return {entry.name: partial(load, entry) for entry in entry_points(group=ENTRY_POINT_GROUP)}
 
 
 def load_policy(name: str | Path) -> TeamPolicy:

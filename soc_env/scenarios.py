@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Final
 
 import soc_env
+from soc_env.shadowing import load
 
 ENTRY_POINT_GROUP: Final = "soc_env.scenarios"
 
@@ -34,7 +35,7 @@ def find_scenario(env_id: str) -> ModuleType:
     registered = _registered()
     if env_id not in registered:
         raise ValueError(f"env must be one of {', '.join(known_scenarios())}; got {env_id!r}")
-    module: ModuleType = registered[env_id].load()
+    module: ModuleType = load(registered[env_id])
     return module
 
 

@@ -16,9 +16,10 @@ pytest.importorskip("scipy")
 
 from baselines import scripted
 from evaluation import paper
-from evaluation.cli import COMMANDS, main
+from evaluation.cli import COMMANDS
 from evaluation.entrants import UnknownTeamError, find_entrants, find_trainer, known_teams, run_directory
 from evaluation.metrics import NAMES
+from soc_env.command import main
 from soc_env.team import HUNTER, Actions, Observations
 
 FEW = ("--episodes", "6", "--hosts-per-segment", "8", "--env-set", "max_steps=40")
@@ -108,10 +109,10 @@ class TestHelp:
     @pytest.mark.parametrize("missing", ["tyro", "rich", "scipy"])
     def test_without_the_extra_one_line_says_what_to_install(self, missing: str) -> None:
         code = (
-            f"import sys; sys.modules[{missing!r}] = None; from evaluation.cli import main; main(['--help'])"
+            f"import sys; sys.modules[{missing!r}] = None; from soc_env.command import main; main(['--help'])"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-        assert done.returncode == 1
+        assert done.returncode == 2
         assert done.stderr.strip() == (
             f"soc-env needs {missing}, which is not installed: pip install 'soc-env[evaluation]'"
         )
@@ -126,7 +127,7 @@ class NoTorch:
             raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
 sys.meta_path.insert(0, NoTorch())
-from evaluation.cli import main
+from soc_env.command import main
 main(["evaluate", "rule-soar", *{FEW!r}, "--output", {str(tmp_path)!r}])
 """
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
@@ -240,7 +241,7 @@ class TestEvaluate:
     def test_refuses_what_makes_no_sense_before_playing(
         self, args: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert run("evaluate", *args, "--output", str(tmp_path / "out")) == 1
+        assert run("evaluate", *args, "--output", str(tmp_path / "out")) == 2
         assert message in capsys.readouterr().err
         assert not (tmp_path / "out").exists()
 
@@ -293,13 +294,13 @@ class TestTrain:
         self, args: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         pytest.importorskip("torch")
-        assert run("train", *args, "--output", str(tmp_path / "run")) == 1
+        assert run("train", *args, "--output", str(tmp_path / "run")) == 2
         assert message in capsys.readouterr().err
         assert not (tmp_path / "run").exists()
 
     def test_says_what_a_learner_needs(self, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
         monkeypatch.setitem(sys.modules, "torch", None)
-        assert run("train", "single-drl") == 1
+        assert run("train", "single-drl") == 2
         assert "pip install 'soc-env[zoo]'" in capsys.readouterr().err
 
     def test_a_trained_run_is_measured_beside_its_untrained_network(
@@ -322,7 +323,7 @@ class TestTrain:
         )
         run_dir = run_directory(Path("runs"), "soc_v0", "single-drl", 42)
         assert f"soc-env evaluate {run_dir}" in capsys.readouterr().out
-        assert run("train", "single-drl") == 1
+        assert run("train", "single-drl") == 2
         assert str(run_dir) in capsys.readouterr().err  # which holds a run already
 
         assert (

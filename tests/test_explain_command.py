@@ -259,7 +259,7 @@ def test_errors_name_the_argument_its_value_and_what_was_expected(
     arguments: tuple[str, ...], message: str, run_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = () if "--env-set" in arguments else SETTINGS
-    assert run("explain", str(run_dir), *arguments, *settings) == 1
+    assert run("explain", str(run_dir), *arguments, *settings) == 2
     message = message.replace("RUN", str(run_dir))
     message = message.replace("LAST", str(length() - 1)).replace("LENGTH", str(length()))
     assert message in words(capsys.readouterr().err)
@@ -285,10 +285,10 @@ def test_a_team_that_cannot_be_explained_is_said_to(
 ) -> None:
     TunedSOAR().save(tmp_path / "tuned.json")
     name, message = (text.replace("FOLDER", str(tmp_path)) for text in (name, message))
-    assert run("explain", name, "--agent", RESPONDER) == 1
+    assert run("explain", name, "--agent", RESPONDER) == 2
     assert message in words(capsys.readouterr().err)
 
 
 def test_a_registered_team_without_weights_says_how_to_train_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("explain", "hmarl-soc", "--agent", HUNTER, "--training-seed", "987654321") == 1
+    assert run("explain", "hmarl-soc", "--agent", HUNTER, "--training-seed", "987654321") == 2
     assert "train it: soc-env train hmarl-soc --seed 987654321" in capsys.readouterr().err

@@ -94,7 +94,7 @@ def test_what_needs_an_extra_says_which(core: Path, code: str, extra: str):
 
 def test_the_command_without_its_extra_says_what_to_install(core: Path):
     result = run(core / "soc-env", "evaluate", "rule-soar", cwd=core)
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "pip install 'soc-env[evaluation]'" in result.stderr + result.stdout
     assert "Traceback" not in result.stderr
 

@@ -15,6 +15,7 @@ from baselines import single_drl
 from evaluation import cli, publishing
 from evaluation.environments import EnvSpec
 from soc_env.policy import load_policy
+from tests.refusals import refused
 
 SHORT = (
     *("hidden_sizes=[16]", "num_envs=16", "rollout_steps=16", "minibatch_size=256", "noise_steps=1"),
@@ -91,17 +92,9 @@ def test_the_command_writes_weights_config_curves_and_a_card(runs: Path, tmp_pat
 
 def test_a_folder_without_runs_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     (tmp_path / "about.md").write_text("Nothing.\n")
-    with pytest.raises(SystemExit, match="a team must be one of"):
-        cli.main(
-            [
-                "publish",
-                str(tmp_path),
-                "--about",
-                str(tmp_path / "about.md"),
-                "--output",
-                str(tmp_path / "new"),
-            ]
-        )
+    about, new = str(tmp_path / "about.md"), str(tmp_path / "new")
+    said = refused("publish", str(tmp_path), "--about", about, "--output", new)
+    assert "a team must be one of" in said
     assert not (tmp_path / "new").exists()
 
 
@@ -109,7 +102,7 @@ def test_a_run_that_is_not_complete_is_refused_before_anything_is_written(runs: 
     (tmp_path / "about.md").write_text("Nothing.\n")
     shutil.copytree(runs, tmp_path / "runs")
     (tmp_path / "runs" / "2" / "metrics.json").unlink()
-    arguments = ["publish", str(tmp_path / "runs"), "--about", str(tmp_path / "about.md")]
-    with pytest.raises(SystemExit, match=r"FOLDER must hold complete runs, .*2 is not complete"):
-        cli.main([*arguments, "--output", str(tmp_path / "new")])
+    about, new = str(tmp_path / "about.md"), str(tmp_path / "new")
+    said = refused("publish", str(tmp_path / "runs"), "--about", about, "--output", new)
+    assert f"FOLDER must hold complete runs, {tmp_path / 'runs' / '2'} is not complete" in said
     assert not (tmp_path / "new").exists()

@@ -259,7 +259,7 @@ def test_errors_name_the_argument_and_its_value(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     record_held_out(tmp_path, fixed(TunedSOAR()), SPEC, [SEED], 1)
-    assert run("replay", *arguments) == 1
+    assert run("replay", *arguments) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "replay.html").exists()
 
@@ -274,7 +274,7 @@ def test_one_of_several_training_runs_is_chosen_by_its_seed(
         TunedSOAR().save(run_dir / "policy.safetensors")  # a JSON file, which is as good here
     output = tmp_path / "page.html"
     arguments = ("replay", str(tmp_path / "runs"), "--output", str(output), *SMALL)
-    assert run(*arguments) == 1
+    assert run(*arguments) == 2
     assert "--training-seed must be one of 7, 8" in capsys.readouterr().err
     assert run(*arguments, "--training-seed", "8") == 0
     assert embedded(output.read_text("utf-8"))["team"] == "Single-DRL (runs), training seed 8"

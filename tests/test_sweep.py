@@ -105,7 +105,7 @@ class TestPlan:
     def test_what_makes_no_sense_is_refused_before_anything_starts(
         self, args: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert sweep(*args, output=tmp_path / "out") == 1
+        assert sweep(*args, output=tmp_path / "out") == 2
         error = capsys.readouterr().err
         assert error.startswith("soc-env sweep: ")
         assert message in error
@@ -165,7 +165,7 @@ class TestInThisProcess:
         assert sweep("--seeds", "1", output=tmp_path) == 0
         if not done:
             (tmp_path / "single-drl" / "1" / "metrics.json").unlink()
-        assert sweep("--seeds", "5", "1", output=tmp_path, settings=(*SHORT, "env.max_steps=21")) == 1
+        assert sweep("--seeds", "5", "1", output=tmp_path, settings=(*SHORT, "env.max_steps=21")) == 2
         assert "env.max_steps must be 20, as in the run in" in capsys.readouterr().err
         assert not (tmp_path / "single-drl" / "5").exists()
 

@@ -205,7 +205,7 @@ class TestRayAddresses:
         self, address: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         pytest.importorskip("ray")
-        assert sweep("--ray", address, output=tmp_path / "out") == 1
+        assert sweep("--ray", address, output=tmp_path / "out") == 2
         assert message in capsys.readouterr().err
         assert not (tmp_path / "out").exists()
 
@@ -213,7 +213,7 @@ class TestRayAddresses:
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(sys.modules, "ray", None)
-        assert sweep("--ray", output=tmp_path / "out") == 1
+        assert sweep("--ray", output=tmp_path / "out") == 2
         assert "pip install 'soc-env[ray]'" in capsys.readouterr().err
 
     def test_a_run_asks_for_its_threads_and_a_gpu_but_for_no_more_than_this_machine_has(self) -> None:

@@ -236,6 +236,6 @@ def test_evaluate_says_what_it_cannot_record(
     for folder in "ab":
         (tmp_path / folder).mkdir()
         TunedSOAR().save(tmp_path / folder / "saved.json")
-    assert run("evaluate", *arguments, *SMALL, "--record", "out") == 1
+    assert run("evaluate", *arguments, *SMALL, "--record", "out") == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

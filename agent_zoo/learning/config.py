@@ -34,8 +34,17 @@ def check(condition: bool, key: str, value: object, expectation: str) -> None:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file; an empty file is an empty mapping."""
-    content = yaml.safe_load(path.read_text())
+    """The mapping in a YAML file; an empty file is an empty mapping.
+
+    Raises:
+        ConfigError: it holds something else.
+        OSError: it cannot be read.
+    """
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path} must be YAML in UTF-8: {reason}") from error
     check(content is None or isinstance(content, dict), str(path), content, "a YAML mapping of config keys")
     return content or {}
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import torch
+
+from agent_zoo.learning.config import ConfigError
 from soc_env.faces.vector import TeamVectorEnv
 from soc_env.scenarios import find_scenario
 
@@ -22,3 +25,28 @@ class EnvironmentConfig(Protocol):
 def make_env(config: EnvironmentConfig) -> TeamVectorEnv:
     """The scenario's vector environment, in same-step autoreset mode."""
     return find_scenario(config.env_id).vector_env(config.num_envs, **config.env)
+
+
+def check_env(config: EnvironmentConfig) -> None:
+    """Make one lane and put it away.
+
+    Raises:
+        ConfigError: there is no such environment, or it does not take these settings.
+    """
+    try:
+        find_scenario(config.env_id).vector_env(1, **config.env).close()
+    except (TypeError, ValueError) as error:
+        raise ConfigError(str(error)) from error
+
+
+def check_device(name: str) -> None:
+    """Put a tensor on a device.
+
+    Raises:
+        ConfigError: torch cannot.
+    """
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"device must be one that torch finds here, got {name!r}: {reason}") from error

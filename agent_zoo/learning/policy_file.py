@@ -71,9 +71,12 @@ def halve_policy_file(source: Path, path: Path) -> None:
 
 def _read(path: Path) -> tuple[Tensors, dict[str, Any]]:
     """Tensors and metadata as they are stored."""
-    with safetensors.safe_open(path, framework="np") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        return tensors, dict(file.metadata() or {})
+    try:
+        with safetensors.safe_open(path, framework="np") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+            return tensors, dict(file.metadata() or {})
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{path} must be a safetensors file: {error}") from error
 
 
 def _with_sorted_metadata(content: bytes) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from agent_zoo.learning.config import from_mapping, merged, read_yaml, with_overrides
+from agent_zoo.learning.environment import check_device, check_env
 
 
 class TrainFunction(Protocol):
@@ -56,6 +57,21 @@ class Trainer:
         if path is not None:
             values = merged(values, read_yaml(self._find(path)))
         return from_mapping(self.config_class, with_overrides(values, overrides))
+
+    def check(self, config: Any, device: bool = True) -> None:
+        """Check what a config says of the world around it, before any work is done for it.
+
+        Args:
+            config: one of this learner's.
+            device: whether this machine must have the device that the config names.
+
+        Raises:
+            ConfigError: there is no such environment, setting of it, or device.
+            ImportError: the environment needs something that is not installed.
+        """
+        check_env(config)
+        if device and hasattr(config, "device"):
+            check_device(config.device)
 
     def _find(self, path: str | Path) -> Path:
         packaged = self.config_folder / f"{path}.yaml"

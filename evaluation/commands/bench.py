@@ -20,6 +20,7 @@ from evaluation.bench.regression import compared, read_earlier
 from evaluation.bench.timing import Report
 from evaluation.commands import arg
 from evaluation.commands.evaluate import PIPED_WIDTH
+from evaluation.usage import checking
 from soc_env.extras import require
 from soc_env.seeds import check_training_seed
 
@@ -57,12 +58,10 @@ class _InTurns(_Bench):
 
     def run(self) -> None:
         """Measure, print and keep."""
-        try:
+        with checking():
             for package, extra in self.NEEDS.items():
                 require(package, extra=extra, purpose=f"soc-env bench {self.NAME}")
             earlier = None if self.beside is None else read_earlier(self.beside, self.NAME)
-        except (ImportError, ValueError) as error:
-            raise SystemExit(f"soc-env bench {self.NAME}: {error}") from None
         bench = import_module(f"evaluation.bench.{self.MODULE}")
         with _progress() as bar:
             report = bench.measure(self.quick, bar)
@@ -134,15 +133,17 @@ class BenchTraining(_Bench):
 
     def run(self) -> None:
         """Train, measure and print."""
-        try:
+        with checking():
             require("torch", extra="zoo", purpose="soc-env bench training")
             for seed in self.seeds:
                 check_training_seed(seed)
             import agent_zoo
 
-            agent_zoo.trainer("hmarl-soc").load_config(None, self.set)
-        except (ImportError, ValueError) as error:
-            raise SystemExit(f"soc-env bench training: {error}") from None
+            for option in ("every", "longest"):
+                if not getattr(self, option) > 0:
+                    raise ValueError(f"--{option} must be greater than 0, got {getattr(self, option):g}")
+            trainer = agent_zoo.trainer("hmarl-soc")
+            trainer.check(trainer.load_config(None, self.set))
         from evaluation.bench import training
 
         with _progress() as bar:

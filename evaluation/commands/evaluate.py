@@ -24,6 +24,7 @@ from evaluation.progress import EpisodeProgress, episode_progress
 from evaluation.protocol import NUM_EPISODES
 from evaluation.report import Results
 from evaluation.seeds import EVALUATION_SEEDS, check_training_seed, evaluation_seeds
+from evaluation.usage import checking
 
 PIPED_WIDTH = 100  # columns, where the output is no terminal
 
@@ -79,13 +80,13 @@ class PlayOptions(ProcessOptions):
         """The environment asked for.
 
         Raises:
-            TypeError, ValueError: there is no such environment or setting.
+            ValueError: there is no such environment or setting.
         """
         config = read_settings(self.env_set)
         if self.hosts_per_segment is not None:
             config["hosts_per_segment"] = self.hosts_per_segment
         spec = EnvSpec(self.env, config)
-        spec.make_vector_env(1).close()  # so that a wrong setting is said now, not in every row
+        spec.check()  # now, not in every row
         return spec
 
     def check(self) -> None:
@@ -157,12 +158,10 @@ class Evaluate(PlayOptions):
 
     def run(self) -> None:
         """Play, print the tables and write the files."""
-        try:
+        with checking():
             spec = self.environment()
             entrants = self._entrants(spec)
             held_out_seeds = self.evaluation_seeds(entrants)
-        except (TypeError, ValueError, ImportError) as error:
-            raise SystemExit(f"soc-env evaluate: {error}") from None
 
         began, created = time.perf_counter(), datetime.now(UTC).isoformat(timespec="seconds")
         console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)

@@ -18,6 +18,7 @@ from evaluation.commands import arg
 from evaluation.commands.evaluate import PIPED_WIDTH
 from evaluation.environments import EnvSpec, read_settings
 from evaluation.seeds import EVALUATION_SEEDS, check_evaluation_seed, check_training_seed
+from evaluation.usage import checking
 from soc_env.extras import require
 from soc_env.team import AGENTS
 
@@ -86,14 +87,15 @@ class Explain:
 
     def run(self) -> None:
         """Explain or measure; print, draw and write."""
-        try:
+        with checking():
             torch = require("torch", extra="zoo", purpose="an explanation")
             torch.set_num_threads(1)  # such small networks only lose by more
             self._check()
             policy, path, spec = self._team()
-            episode = None if self.faithfulness else self._episode(policy, spec)
+        episode = None if self.faithfulness else self._episode(policy, spec)
+        try:
             explainer = self._explainer(policy, path)
-        except (TypeError, ValueError, FileNotFoundError, FloatingPointError, ImportError) as error:
+        except FloatingPointError as error:
             raise SystemExit(f"soc-env explain: {error}") from None
         if episode is None:
             self._measure(explainer, spec)
@@ -132,14 +134,15 @@ class Explain:
 
         policy, path = find_team(self.team, self.training_seed, self.env)
         spec = EnvSpec(policy.env_id, read_settings(self.env_set))
-        spec.make_vector_env(1).close()  # so that a wrong setting is said before an explainer is trained
+        spec.check()  # before an explainer is trained
         return policy, path, spec
 
     def _episode(self, policy: HMARLSOC, spec: EnvSpec) -> Episode:
         from evaluation.explain.episode import play_episode
 
         episode = play_episode(policy, spec, self.seed, self.lane)
-        episode.check_step(self.step, "--step")
+        with checking():
+            episode.check_step(self.step, "--step")
         return episode
 
     def _explain(self, explainer: TeamExplainer, episode: Episode) -> None:
@@ -178,7 +181,8 @@ class Explain:
         from evaluation.explain.team import explainer_path, load_explainer, make_explainer
 
         file = explainer_path(path)
-        explainer = load_explainer(policy, file)
+        with checking():
+            explainer = load_explainer(policy, file)
         if explainer is None:
             with _progress("Training the explainer") as progress:
                 explainer = make_explainer(policy, progress)

@@ -10,6 +10,7 @@ import tyro
 from rich.console import Console
 
 from evaluation.seeds import check_training_seed
+from evaluation.usage import UsageError, checking
 from soc_env.extras import require
 
 
@@ -45,17 +46,23 @@ class Export:
 
     def run(self) -> None:
         """Compile or translate, and write."""
-        try:
+        with checking():
             require("torch", extra="zoo", purpose="an export")
             check_training_seed(self.seed, "--seed")
             if self.device != "cpu" and self.format != "torch":
                 raise ValueError(f"--device {self.device} needs the format torch, got {self.format}")
             output = self._output()
-            from agent_zoo.inference import CompiledTeam, OnnxTeam
+            from agent_zoo.inference import CompilationError, CompiledTeam, FusedTeam, OnnxTeam
             from evaluation.explain.team import find_team
 
             policy, _ = find_team(self.team, self.seed, None)
-            console = Console(stderr=True)
+            if self.format != "eager":
+                FusedTeam(policy)  # refuses a team that has no such form
+            if self.format == "onnx":
+                for module in ("onnx", "onnxscript", "onnxruntime"):
+                    require(module, extra="onnx", purpose="the format onnx")
+        console = Console(stderr=True)
+        try:
             with console.status(f"{self.team} as {self.format}"):
                 if self.format == "torch":
                     CompiledTeam.compile(policy, self.device).save(output)
@@ -63,8 +70,8 @@ class Export:
                     OnnxTeam.of(policy).save(output)
                 else:
                     policy.save(output)
-        except (ValueError, FileNotFoundError, ImportError, RuntimeError) as error:
-            raise SystemExit(f"soc-env export: {error}") from None
+        except CompilationError as error:
+            raise UsageError(str(error)) from error
         Console().print(f"Written: {output}", soft_wrap=True, markup=False, highlight=False)
 
     def _output(self) -> Path:

@@ -11,6 +11,7 @@ import tyro
 from rich.console import Console
 
 from evaluation.commands.evaluate import PIPED_WIDTH
+from evaluation.usage import UsageError, checking
 from soc_env.extras import require
 
 Format = Literal["png", "pdf"]
@@ -52,31 +53,31 @@ class Figures:
 
     def run(self) -> None:
         """Draw what can be drawn, write it, and say what is missing."""
-        try:
+        with checking():
             require("matplotlib", extra="zoo", purpose="soc-env figures")
             require("torch", extra="zoo", purpose="soc-env figures")
             self._check()
-            from evaluation.figures.catalogue import FIGURES
-            from evaluation.figures.sources import MissingDataError, Sources
-            from evaluation.figures.style import save
+        from evaluation.figures.catalogue import FIGURES
+        from evaluation.figures.sources import MissingDataError, SourceError, Sources
+        from evaluation.figures.style import save
 
-            sources, console = Sources(self.results, self.runs, self.entries), Console(stderr=True)
-            drawings = {}
-            for name, draw in FIGURES.items():
-                try:
-                    drawings[name] = draw(sources)
-                    messages = drawings[name].notes
-                except MissingDataError as missing:
-                    messages = [f"not drawn: {missing}"]
-                for message in messages:
-                    console.print(f"{name}: {message}", soft_wrap=True, markup=False, highlight=False)
-            written = []
-            for name, drawing in drawings.items():
-                for suffix in self.format:
-                    written.append(self.output / f"{name}.{suffix}")
-                    save(drawing.figure, written[-1])
-        except (ValueError, OSError, ImportError) as error:
-            raise SystemExit(f"soc-env figures: {error}") from None
+        sources, console = Sources(self.results, self.runs, self.entries), Console(stderr=True)
+        drawings = {}
+        for name, draw in FIGURES.items():
+            try:
+                drawings[name] = draw(sources)
+                messages = drawings[name].notes
+            except MissingDataError as missing:
+                messages = [f"not drawn: {missing}"]
+            except SourceError as error:
+                raise UsageError(str(error)) from error
+            for message in messages:
+                console.print(f"{name}: {message}", soft_wrap=True, markup=False, highlight=False)
+        written = []
+        for name, drawing in drawings.items():
+            for suffix in self.format:
+                written.append(self.output / f"{name}.{suffix}")
+                save(drawing.figure, written[-1])
         if not written:
             raise SystemExit(1)
         console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)

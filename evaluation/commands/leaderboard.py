@@ -23,6 +23,7 @@ from evaluation.leaderboard.submit import Submission, entry_stem, submit
 from evaluation.leaderboard.verify import Verified, verify
 from evaluation.progress import EpisodeProgress, episode_progress
 from evaluation.report import held_out_table
+from evaluation.usage import UsageError, checking
 
 _RUNS = Path("runs")  # of no use here: nothing reads training logs
 
@@ -58,15 +59,13 @@ class Submit(PlayOptions):
 
     def run(self) -> None:
         """Play, write the entries and print the figures."""
-        try:
+        with checking():
             self.check()
             spec = self.environment()
             limits = self.limits()
             entrants = [find_entrants(team, spec.env_id, self.seeds, _RUNS, limits)[0] for team in self.teams]
             names = self._names(entrants)
             seeds = self.evaluation_seeds(entrants)
-        except (TypeError, ValueError, ImportError) as error:
-            raise SystemExit(f"soc-env leaderboard submit: {error}") from None
         submissions: list[Submission] = []
         with episode_progress(Console(stderr=True)) as progress:
             for entrant, name in zip(entrants, names, strict=True):
@@ -123,12 +122,10 @@ class Verify(ProcessOptions):
 
     def run(self) -> None:
         """Check, and say of each entry whether it holds."""
-        try:
+        with checking():
             limits = self.limits()
             if not self.entries:
                 raise ValueError("give at least one entry")
-        except ValueError as error:
-            raise SystemExit(f"soc-env leaderboard verify: {error}") from None
         lines, rejected = [], False
         with episode_progress(Console(stderr=True)) as progress:
             for path in self.entries:
@@ -150,7 +147,7 @@ class Verify(ProcessOptions):
             try:
                 policy = find_entrants(self.policy, entry.spec.env_id, seeds, _RUNS, limits)[0]
             except ValueError as error:
-                raise SystemExit(f"soc-env leaderboard verify: --policy: {error}") from None
+                raise UsageError(f"--policy: {error}") from error
         return verify(entry, policy, progress.bar)
 
 
@@ -174,14 +171,12 @@ class Build:
 
     def run(self) -> None:
         """Rank, write and print."""
-        try:
+        with checking():
             if self.output.resolve() == self.entries.resolve():
                 raise ValueError(
                     f"--output must be another folder than that of the entries, got {self.output}"
                 )
             document = build(self.entries)
-        except ValueError as error:
-            raise SystemExit(f"soc-env leaderboard build: {error}") from None
         write_atomically(self.output / "leaderboard.md", to_markdown(document).encode())
         write_atomically(self.output / "index.html", render(document).encode())
         write_json_atomically(self.output / "leaderboard.json", document)

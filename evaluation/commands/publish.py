@@ -20,6 +20,7 @@ from evaluation.progress import episode_progress
 from evaluation.protocol import NUM_EPISODES
 from evaluation.report import difference_table, held_out_table
 from evaluation.seeds import EVALUATION_SEEDS, evaluation_seeds
+from evaluation.usage import checking
 from soc_env.policy import TeamPolicy, load_policy
 
 
@@ -52,17 +53,13 @@ class Publish:
 
     def run(self) -> None:
         """Play, write, and say where the card is."""
-        try:
+        with checking():
             about = self.about.read_text(encoding="utf-8")
             trained, untrained = find_entrants(str(self.runs), "", (), self.runs)
             seeds = evaluation_seeds(len(trained.training_seeds), self.seed)
-        except (FileNotFoundError, ValueError) as error:
-            raise SystemExit(f"soc-env publish: {error}") from None
-        for run_dir in trained.run_dirs.values():
-            if not (run_dir / "metrics.json").is_file():
-                raise SystemExit(
-                    f"soc-env publish: FOLDER must hold complete runs, {run_dir} is not complete"
-                )
+            for run_dir in trained.run_dirs.values():
+                if not (run_dir / "metrics.json").is_file():
+                    raise ValueError(f"FOLDER must hold complete runs, {run_dir} is not complete")
         from evaluation import publishing
         from evaluation.explain.picture import save_figure
 

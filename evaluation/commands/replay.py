@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +15,13 @@ from agent_zoo.files import write_atomically
 from evaluation import trajectories
 from evaluation.checks import PolicyError
 from evaluation.commands import arg
+from evaluation.comparison import load
 from evaluation.entrants import find_entrants
 from evaluation.environments import EnvSpec, read_settings
-from evaluation.replay.episode import Episode, play_again, play_episode
+from evaluation.replay.episode import Episode, OtherEpisodeError, play_again, play_episode
 from evaluation.replay.page import render
 from evaluation.seeds import EVALUATION_SEEDS
+from evaluation.usage import UsageError, checking
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,13 @@ class Replay:
     def run(self) -> None:
         """Play and write."""
         try:
-            self._check()
-            recorded = Path(self.team).suffix == trajectories.SUFFIX
-            team, episode = self._recorded() if recorded else self._played()
-        except (TypeError, ValueError, FileNotFoundError, ImportError, PolicyError) as error:
-            raise SystemExit(f"soc-env replay: {error}") from None
+            with checking():
+                self._check()
+                recorded = Path(self.team).suffix == trajectories.SUFFIX
+                team, play = self._recorded() if recorded else self._played()
+            episode = play()
+        except (PolicyError, OtherEpisodeError) as error:
+            raise UsageError(str(error)) from error
         write_atomically(self.output, render(episode, team).encode())
         steps = len(episode.moments) - 1
         message = f"{team}, seed {self.seed}, lane {self.lane}: {episode.moments[-1].outcome} at step {steps}"
@@ -76,7 +82,7 @@ class Replay:
             if value < 0:
                 raise ValueError(f"--{argument} must be at least 0, got {value}")
 
-    def _recorded(self) -> tuple[str, Episode]:
+    def _recorded(self) -> tuple[str, Callable[[], Episode]]:
         if self.env_set:
             raise ValueError(
                 f"--env-set must be left out for recorded episodes, got {' '.join(self.env_set)}"
@@ -84,18 +90,20 @@ class Replay:
         recorded = trajectories.load(self.team)
         trajectory = recorded.find(self.seed, self.lane)
         label = _named(recorded.metadata["team"]["label"], trajectory.training_seed)
-        return label, play_again(trajectory, recorded.spec)
+        return label, partial(play_again, trajectory, recorded.spec)
 
-    def _played(self) -> tuple[str, Episode]:
+    def _played(self) -> tuple[str, Callable[[], Episode]]:
         spec = EnvSpec(self.env, read_settings(self.env_set))
+        spec.check()
         entrant, *_ = find_entrants(self.team, spec.env_id, (self.training_seed,), Path("runs"))
         seeds = entrant.training_seeds
         training_seed = seeds[0] if len(seeds) == 1 else self.training_seed if seeds else None
         if seeds and training_seed not in seeds:
             known = ", ".join(map(str, seeds))
             raise ValueError(f"--training-seed must be one of {known} for {self.team}, got {training_seed}")
-        policy = entrant.load(training_seed)
-        return _named(entrant.label, training_seed), play_episode(policy, spec, self.seed, self.lane)
+        policy = load(entrant, training_seed)
+        play = partial(play_episode, policy, spec, self.seed, self.lane)
+        return _named(entrant.label, training_seed), play
 
 
 def _named(label: str, training_seed: int | None) -> str:

@@ -23,6 +23,7 @@ from evaluation.sweep.local import InProcess, LocalPool
 from evaluation.sweep.on_ray import RayCluster
 from evaluation.sweep.plan import plan
 from evaluation.sweep.schedule import Backend, Run, State, carry_out
+from evaluation.usage import checking
 
 INTERRUPTED = 130  # the exit status that shells give a command that Ctrl-C has stopped
 
@@ -92,7 +93,7 @@ class Sweep:
 
     def run(self) -> None:
         """Train what is not done yet, and say what came of it."""
-        try:
+        with checking():
             self._check()
             vary = [text for group in self.vary for text in group]
             jobs = plan(
@@ -102,12 +103,11 @@ class Sweep:
                 vary=vary,
                 overrides=self._overrides(),
                 output=self.output,
+                here=self.ray is None,
             )
             runs = [Run(job) for job in jobs]
             backend = self._backend(runs)
             self.output.mkdir(parents=True, exist_ok=True)
-        except (TypeError, ValueError, OSError, ImportError) as error:
-            raise SystemExit(f"soc-env sweep: {error}") from None
 
         began, created = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
         console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)

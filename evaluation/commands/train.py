@@ -13,6 +13,7 @@ from evaluation.commands import arg
 from evaluation.entrants import find_trainer, run_directory
 from evaluation.environments import MEASURED_ELSEWHERE
 from evaluation.seeds import check_training_seed
+from evaluation.usage import UsageError, checking
 
 
 @dataclass(frozen=True)
@@ -64,18 +65,19 @@ class Train:
 
     def run(self) -> None:
         """Train, and say where the result is."""
-        try:
+        with checking():
             seed = check_training_seed(self.seed, "--seed")
             trainer = find_trainer(self.learner)
             config = trainer.load_config(self.config, self._overrides())
-        except (TypeError, ValueError, FileNotFoundError, ImportError) as error:
-            raise SystemExit(f"soc-env train: {error}") from None
+            trainer.check(config)
         run_dir = self.output or run_directory(Path("runs"), config.env_id, self.learner, seed)
         from agent_zoo.learning.config import ConfigError  # the trainer has imported torch already
 
         try:
             trainer.train(config, seed=seed, run_dir=run_dir, resume=self.resume, progress=self.progress)
-        except (ConfigError, FileExistsError, FloatingPointError) as error:
+        except (ConfigError, FileExistsError) as error:
+            raise UsageError(str(error)) from error
+        except FloatingPointError as error:
             raise SystemExit(f"soc-env train: {error}") from None
         command = MEASURED_ELSEWHERE.get(config.env_id, "soc-env evaluate")
         Console().print(f"Trained: {run_dir}; to measure it: {command} {run_dir}", soft_wrap=True)

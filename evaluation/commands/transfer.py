@@ -22,6 +22,7 @@ from evaluation.commands.evaluate import PIPED_WIDTH, ProcessOptions
 from evaluation.entrants import Entrant, find_entrants, known_learners
 from evaluation.progress import episode_progress
 from evaluation.seeds import EVALUATION_SEEDS, check_evaluation_seed, check_training_seed
+from evaluation.usage import checking
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Transfer(ProcessOptions):
     def run(self) -> None:
         """Play, print the tables and write the files."""
         created = datetime.now(UTC).isoformat(timespec="seconds")
-        try:
+        with checking():
             self._check()
             results = Results(self.seed, created)
             if self.output is not None:
@@ -87,8 +88,6 @@ class Transfer(ProcessOptions):
             wanted = [pair for name in dict.fromkeys((*self.teams, *REFERENCES)) for pair in self._rows(name)]
             missing = [(row, entrant) for row, entrant in wanted if not results.covered(row, self.episodes)]
             lanes = CybORGLanes(BATCH, self.processes) if missing else None
-        except (TypeError, ValueError, ImportError) as error:
-            raise SystemExit(f"soc-env transfer: {error}") from None
         console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
         if lanes is not None:
             try:

@@ -34,6 +34,10 @@ _ABLATIONS: Final = {
 """(Learner, what is changed): the variant as the paper names it."""
 
 
+class SourceError(ValueError):
+    """Data that are there, but are not what a figure is drawn from."""
+
+
 class MissingDataError(Exception):
     """What a figure is drawn from is not there; the message says what, and which target makes it."""
 
@@ -63,7 +67,7 @@ class Table(Generic[Row]):
 
         Raises:
             MissingDataError: none is there.
-            ValueError: several rows could be meant.
+            SourceError: several rows could be meant.
         """
         names: dict[Key, str] = {}
         for name in self.rows:
@@ -71,7 +75,7 @@ class Table(Generic[Row]):
             if key is None or key not in wanted:
                 continue
             if key in names:
-                raise ValueError(f"{self.path} must have one variant of {key}, got {names[key]} and {name}")
+                raise SourceError(f"{self.path} must have one variant of {key}, got {names[key]} and {name}")
             names[key] = name
         absent = ", ".join(str(key) for key in wanted if key not in names)
         if not names:
@@ -100,7 +104,7 @@ class Sources:
 
         Raises:
             MissingDataError: there are none.
-            ValueError: the file is not what `soc-env evaluate` writes.
+            SourceError: the file is not what `soc-env evaluate` writes.
         """
         path = self.results / target / "results.json"
         if not path.is_file():
@@ -111,7 +115,7 @@ class Sources:
             rows = {_name_of(row["name"]): _seed_means(row) for row in measured}
             table = Table(target, path, rows, int(document["episodes_per_seed"]))
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(
+            raise SourceError(
                 f"{path} must be results of `soc-env evaluate`, got a file of another form: {error!r}"
             ) from None
         failed = [row["label"] for row in document["paper_protocol"] if row["metrics"] is None]
@@ -126,7 +130,7 @@ class Sources:
 
         Raises:
             MissingDataError: there are no such runs.
-            ValueError: runs that differ in their seeds alone have logs of different lengths.
+            SourceError: runs that differ in their seeds alone have logs of different lengths.
         """
         folder = self.runs / target
         complete = sorted(file.parent for file in folder.glob("*/*/metrics.json"))
@@ -139,7 +143,7 @@ class Sources:
         for name, runs in rewards.items():
             lengths = sorted({len(run) for run in runs})
             if len(lengths) > 1 or lengths[0] == 0:
-                raise ValueError(f"runs in {folder / name} must have equally many episodes, got {lengths}")
+                raise SourceError(f"runs in {folder / name} must have equally many episodes, got {lengths}")
         table = Table(target, folder, {name: np.stack(runs) for name, runs in rewards.items()})
         begun = {file.parent for file in folder.glob("*/*/run.json")} - set(complete)
         if begun:
@@ -152,14 +156,14 @@ class Sources:
 
         Raises:
             MissingDataError: none is entered.
-            ValueError: a file is no valid entry, or teams have played different numbers of episodes.
+            SourceError: a file is no valid entry, or teams have played different numbers of episodes.
         """
         target, rows, trained, episodes = "leaderboard", {}, set(), set()
         for path in sorted(self.entries.glob("*.json")):
             try:
                 entry = read_entry(path)
             except EntryError as error:
-                raise ValueError(f"{path}: {error}") from None
+                raise SourceError(f"{path}: {error}") from None
             origin = entry.document["policy"]["origin"]
             if origin["kind"] == "registered" and entry.spec == EnvSpec("soc_v0"):
                 rows[origin["name"]] = entry.values[:, :, column("reward")]
@@ -169,7 +173,7 @@ class Sources:
         if not rows:
             raise MissingDataError(f"{self.entries} has no entry of a registered team; {remedy(target)}")
         if len(episodes) > 1:
-            raise ValueError(f"entries in {self.entries} must have equally many episodes, got {episodes}")
+            raise SourceError(f"entries in {self.entries} must have equally many episodes, got {episodes}")
         return Table(target, self.entries, rows, episodes.pop(), frozenset(trained))
 
 

@@ -35,6 +35,10 @@ class Episode:
     lane: int
 
 
+class OtherEpisodeError(ValueError):
+    """A recorded episode, played again, is another."""
+
+
 def play_episode(policy: TeamPolicy, spec: EnvSpec, seed: int, lane: int) -> Episode:
     """Let a team play the first episode of a lane under a seed, greedily.
 
@@ -58,7 +62,7 @@ def play_again(recorded: Trajectory, spec: EnvSpec) -> Episode:
     """Take the actions of a recorded episode once more.
 
     Raises:
-        ValueError: the rewards are others than those recorded, so the environment is another.
+        OtherEpisodeError: the rewards are others than those recorded, so the environment is another.
     """
     steps = iter(range(len(recorded.rewards)))
 
@@ -69,7 +73,7 @@ def play_again(recorded: Trajectory, spec: EnvSpec) -> Episode:
     episode = _play(act, spec, recorded.seed, recorded.lane)
     rewards = np.array([moment.reward for moment in episode.moments[1:]])
     if not np.array_equal(rewards, recorded.rewards):
-        raise ValueError(
+        raise OtherEpisodeError(
             f"the recorded episode of seed {recorded.seed}, lane {recorded.lane} has {len(recorded.rewards)} "
             f"steps and the return {recorded.rewards.sum():g}; played again in {spec.env_id} it has "
             f"{len(rewards)} and {rewards.sum():g}: it must come from the same environment"

@@ -12,7 +12,6 @@ from typing import Any, Final, NamedTuple
 from evaluation.entrants import find_trainer
 from evaluation.seeds import check_training_seed
 from evaluation.sweep.job import Job
-from soc_env.scenarios import find_scenario
 
 LONGEST_LABEL: Final = 200
 """Characters; file systems take names of 255."""
@@ -68,6 +67,7 @@ def plan(
     vary: Sequence[str] = (),
     overrides: Sequence[str] = (),
     output: Path,
+    here: bool = True,
 ) -> list[Job]:
     """The jobs of a sweep, learner by learner, variant by variant, seed by seed.
 
@@ -78,6 +78,7 @@ def plan(
         vary: "KEY=V1,V2,..." each; every point of their grid is a variant.
         overrides: "KEY=VALUE" changes to every config.
         output: run directories are `output/LABEL/SEED`.
+        here: they run on this machine, which must have the devices that they ask for.
 
     Raises:
         ValueError: something is not as it must be (ConfigError, UnknownTeamError: likewise), the message
@@ -92,7 +93,7 @@ def plan(
         check_training_seed(seed, "--seeds")
     jobs = []
     for learner, variant in itertools.product(learners, _variants(configs, vary, overrides)):
-        label, changes, config = _resolve(learner, variant, overrides)
+        label, changes, config = _resolve(learner, variant, overrides, here)
         folder = output.absolute() / label
         jobs += [
             Job(label, learner, seed, variant.config_name, changes, config, folder / str(seed))
@@ -118,7 +119,7 @@ def _variants(configs: Sequence[str], vary: Sequence[str], overrides: Sequence[s
 
 
 def _resolve(
-    learner: str, variant: Variant, overrides: Sequence[str]
+    learner: str, variant: Variant, overrides: Sequence[str], here: bool
 ) -> tuple[str, tuple[str, ...], dict[str, Any]]:
     """The variant's label for a learner, its changes, and the config that they make."""
     label = variant.label(learner)
@@ -130,8 +131,8 @@ def _resolve(
     changes = (*overrides, *(f"{key}={value}" for key, value in variant.point))
     try:
         config = trainer.load_config(variant.config_name, changes)
-        find_scenario(config.env_id).vector_env(1, **config.env).close()
-    except (TypeError, ValueError, FileNotFoundError) as error:
+        trainer.check(config, device=here)
+    except (ValueError, FileNotFoundError) as error:
         raise ValueError(f"{label}: {error}") from None
     return label, changes, to_mapping(config)
 
