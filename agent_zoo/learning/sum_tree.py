@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from soc_env.engine.compile import entry_point
 
 
 class SumTree:
@@ -37,7 +38,7 @@ class SumTree:
         return _find(self.nodes, self.size, sums)
 
 
-@numba.njit(cache=True)
+@entry_point
 def _set(nodes: Any, size: int, entries: Any, priorities: Any) -> None:
     for k in range(len(entries)):
         nodes[size + entries[k]] = priorities[k]
@@ -48,7 +49,7 @@ def _set(nodes: Any, size: int, entries: Any, priorities: Any) -> None:
             node >>= 1
 
 
-@numba.njit(cache=True)
+@entry_point
 def _find(nodes: Any, size: int, sums: Any) -> Any:
     found = np.empty(len(sums), np.int64)
     for k in range(len(sums)):

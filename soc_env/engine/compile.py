@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import numba
 import numpy as np
 
+from soc_env.engine.kernel_cache import use_cache
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 COMPILED = not numba.config.DISABLE_JIT  # type: ignore[attr-defined]  # set at run time
@@ -42,10 +44,9 @@ def rule(function: Function) -> Function:
 def entry_point(function: Function) -> Function:
     """Compile a function that Python calls; its machine code is kept on disk for the next process."""
     if COMPILED:
-        try:
-            return numba.njit(**_ENTRY_POINT_OPTIONS, cache=True)(function)
-        except RuntimeError:  # no folder to keep the cache in can be written to
-            return numba.njit(**_ENTRY_POINT_OPTIONS)(function)
+        dispatcher = numba.njit(**_ENTRY_POINT_OPTIONS)(function)
+        use_cache(dispatcher)
+        return dispatcher
     # Hashing relies on integers that wrap around, about which plain NumPy scalars warn.
     return np.errstate(over="ignore")(function)
 
