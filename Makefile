@@ -1,5 +1,5 @@
 # make demo   install into .venv, train a small team, evaluate it beside the scripted ones
-# make test   install into .venv, run the fast tests
+# make test   install into .venv, run the fast tests, as many at once as there are processors
 # make check  lint, format and types
 # make clean  remove what these made
 
@@ -15,7 +15,7 @@ demo: $(VENV)/.zoo
 	$(BIN)/soc-env evaluate rule-soar tuned-soar zero-enrich demo/single-drl --episodes 1000 --output demo/table
 
 test: $(VENV)/.dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

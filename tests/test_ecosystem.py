@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import runpy
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,6 @@ import pytest
 import supersuit
 import torch
 from pettingzoo.test import parallel_api_test
-from torchrl.envs.libs.pettingzoo import PettingZooWrapper
-from torchrl.envs.utils import MarlGroupMapType, check_env_specs
 
 from soc_env import soc_v0
 from soc_env.team import AGENTS, CONTROL_SIZES, OBSERVATION_SIZES, TRIAGE
@@ -24,15 +21,6 @@ from tests.test_pettingzoo import remarks_expected
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 WIDEST_OBSERVATION, WIDEST_ACTION = 128, 16
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """The examples set torch to one thread; other tests shall not notice."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def padded() -> Any:
@@ -144,18 +132,30 @@ def test_stable_baselines3_learns_and_repeats_itself() -> None:
 
 # TorchRL
 
+
+def torchrls(env: Any, **settings: Any) -> Any:
+    """TorchRL's environment; imported here, since each worker would take 5 s to import it for nothing."""
+    from torchrl.envs.libs.pettingzoo import PettingZooWrapper
+
+    return PettingZooWrapper(env, **settings)
+
+
 torchrls_version = pytest.mark.filterwarnings("ignore:PettingZoo in TorchRL is tested using version")
 
 
 @torchrls_version
 @pytest.mark.parametrize("wrapper", [lambda env: env, continuous_actions, discrete_actions, leak_free])
 def test_torchrls_specs_describe_the_environment(wrapper: Any) -> None:
-    check_env_specs(PettingZooWrapper(wrapper(soc_v0.parallel_env(**CONFIG)), seed=0, return_state=True))
+    from torchrl.envs.utils import check_env_specs
+
+    check_env_specs(torchrls(wrapper(soc_v0.parallel_env(**CONFIG)), seed=0, return_state=True))
 
 
 @torchrls_version
 def test_torchrl_makes_each_agent_a_group_without_being_told() -> None:
-    env = PettingZooWrapper(soc_v0.parallel_env(**CONFIG))
+    from torchrl.envs.utils import MarlGroupMapType
+
+    env = torchrls(soc_v0.parallel_env(**CONFIG))
     assert env.group_map == {agent: [agent] for agent in AGENTS}
     assert env.group_map == MarlGroupMapType.ONE_GROUP_PER_AGENT.get_group_map(AGENTS)
 
@@ -177,7 +177,7 @@ def test_torchrls_rollout_has_every_agents_shapes() -> None:
 
 @torchrls_version
 def test_torchrl_takes_the_aec_env_with_masks() -> None:
-    data = PettingZooWrapper(soc_v0.env(**CONFIG), use_mask=True, seed=0).rollout(8)
+    data = torchrls(soc_v0.env(**CONFIG), use_mask=True, seed=0).rollout(8)
     for number, agent in enumerate(AGENTS):
         acts = data[agent, "mask"].flatten().tolist()
         assert acts == [step % len(AGENTS) == number for step in range(8)]

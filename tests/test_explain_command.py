@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from agent_zoo.hmarl_soc import HMARLSOC
 from agent_zoo.hmarl_soc.explainer import train_explainer
@@ -39,7 +38,6 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _quick_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.set_num_threads(1)
     monkeypatch.setattr(explain_team, "LANES", 32)
     monkeypatch.setattr(explain_team, "STEPS", 64)
     monkeypatch.setattr(explain_team, "train_explainer", functools.partial(train_explainer, config=QUICK))

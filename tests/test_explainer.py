@@ -30,11 +30,6 @@ from tests.explained import DECISIVE, QUICK, entry_names, shaped_team
 ENTRIES = 12
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)  # such small networks only lose by more
-
-
 @pytest.fixture(scope="module")
 def observations() -> Tensor:
     """Joint observations (n, 352) that the shaped team met."""

@@ -40,11 +40,6 @@ TINY = (
 FILES = ("episodes.csv", "policy.safetensors")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def config(*overrides: str) -> Config:
     return agent_zoo.trainer("hmarl-soc").load_config(None, [*TINY, *overrides])
 

@@ -31,11 +31,6 @@ USED = 10
 """Numbers of hunter's and of responder's action that have an effect: two for each of five segments."""
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)  # such small networks only lose by more
-
-
 # The coordinator
 
 

@@ -52,11 +52,6 @@ RIGHT_VERDICT = 2
 LAST_LAYER = 2  # of a network with one hidden layer
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)  # such small networks only lose by more
-
-
 class Method(NamedTuple):
     """A learner's name and module, its team's class, and what its config is changed by."""
 

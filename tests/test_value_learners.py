@@ -35,11 +35,6 @@ SHORT = (
 FILES = ("episodes.csv", "policy.safetensors")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def config(name: str, *overrides: str) -> Any:
     return baselines.trainer(name).load_config(None, overrides)
 
