@@ -35,6 +35,7 @@ from agent_zoo.learning.ppo import clipped_objective, standardized
 from agent_zoo.learning.rollout import Rollout, generalized_advantages
 from agent_zoo.learning.start import load_start
 from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
+from soc_env.policy_inputs import check_reset, read_inputs
 from soc_env.seeds import check_training_seed
 from soc_env.team import (
     AGENTS,
@@ -401,13 +402,15 @@ class PolicyTeam:
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
         """Nothing to prepare: the policy has no memory and draws nothing."""
+        check_reset(num_envs, seed)
 
     @torch.inference_mode()
     def act(
         self, observations: Mapping[str, NDArray[np.float32]], episode_starts: NDArray[np.bool_] | None = None
     ) -> Actions:
-        """Actions {agent: float32 (num_envs, dim) in [-1, 1], or int64 (num_envs,)}."""
-        mean, logits = self.actor(torch.from_numpy(join_observations(observations)))
+        """Actions {agent: float32 (num_envs, dim) in [-1, 1], or int64 (num_envs,)}; see `read_inputs`."""
+        joint, _ = read_inputs(observations, episode_starts)
+        mean, logits = self.actor(torch.from_numpy(joint))
         return team_actions(mean.clamp(-1.0, 1.0).numpy(), logits.argmax(-1).numpy())
 
     def save(self, path: str | Path) -> None:

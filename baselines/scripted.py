@@ -13,12 +13,14 @@ from typing import Any, ClassVar, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from soc_env.policy_inputs import check_reset, read_inputs
 from soc_env.team import (
     AGENTS,
     CONTROL_SIZES,
     COORDINATOR,
     HUNTER,
     NUM_VERDICTS,
+    OBSERVATION_SLICES,
     RESPONDER,
     TRIAGE,
     Actions,
@@ -41,6 +43,7 @@ class _Scripted:
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
         """Prepare for `num_envs` lanes. These teams remember nothing, and only Random draws."""
+        check_reset(num_envs, seed)
 
     def save(self, path: str | Path) -> None:
         """Write {class, config} as JSON."""
@@ -69,11 +72,12 @@ class Random(_Scripted):
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
         """Restart the draws; without a seed from the operating system's entropy."""
+        super().reset(num_envs, seed)
         self._generator = np.random.default_rng(seed)
 
     def act(self, observations: Observations, episode_starts: NDArray[np.bool_] | None = None) -> Actions:
         """Actions {agent: float32 (num_envs, dim), or int64 (num_envs,)}."""
-        num_envs = len(observations[COORDINATOR])
+        num_envs = len(read_inputs(observations, episode_starts)[0])
         actions: Actions = {
             agent: self._generator.uniform(-1.0, 1.0, (num_envs, size)).astype(np.float32)
             for agent, size in CONTROL_SIZES.items()
@@ -104,7 +108,7 @@ class Constant(_Scripted):
 
     def act(self, observations: Observations, episode_starts: NDArray[np.bool_] | None = None) -> Actions:
         """Actions {agent: float32 (num_envs, dim), or int64 (num_envs,)}."""
-        num_envs = len(observations[COORDINATOR])
+        num_envs = len(read_inputs(observations, episode_starts)[0])
         actions: Actions = {
             agent: np.tile(np.array(values, np.float32), (num_envs, 1))
             for agent, values in self._controls.items()
@@ -148,16 +152,16 @@ class RuleSOAR(_Scripted):
     remediates everywhere at 0.5 while some host is compromised, which the coordinator observes.
     """
 
-    COMPROMISED_RATIO: Final = 22  # of the coordinator's observation: compromised / hosts
+    COMPROMISED_RATIO: Final = OBSERVATION_SLICES[COORDINATOR].start + 22  # compromised / hosts
 
     def act(self, observations: Observations, episode_starts: NDArray[np.bool_] | None = None) -> Actions:
         """Actions {agent: float32 (num_envs, dim), or int64 (num_envs,)}."""
-        seen = observations[COORDINATOR]
+        seen, _ = read_inputs(observations, episode_starts)
         num_envs = len(seen)
         directive = np.zeros((num_envs, CONTROL_SIZES[COORDINATOR]), np.float32)
         directive[:, 0] = 1.0
         response = np.zeros((num_envs, CONTROL_SIZES[RESPONDER]), np.float32)
-        response[:, :10] = np.where(seen[:, self.COMPROMISED_RATIO, None] > 0, 0.5, 0.0)
+        response[:, :10] = np.where(seen[:, [self.COMPROMISED_RATIO]] > 0, 0.5, 0.0)
         return {
             COORDINATOR: directive,
             HUNTER: np.zeros((num_envs, CONTROL_SIZES[HUNTER]), np.float32),

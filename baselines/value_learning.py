@@ -32,6 +32,7 @@ from agent_zoo.learning.sight import Sight, take_sight
 from agent_zoo.learning.start import load_start
 from baselines.choices import Choices, Utility
 from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
+from soc_env.policy_inputs import check_reset, read_inputs
 from soc_env.seeds import check_training_seed
 from soc_env.team import AGENTS, HUNTER, JOINT_OBSERVATION_SIZE, RESPONDER, TRIAGE, Actions, join_observations
 
@@ -340,14 +341,15 @@ class ValueTeam:
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
         """Nothing to prepare: the policy has no memory and draws nothing."""
+        check_reset(num_envs, seed)
 
     @torch.inference_mode()
     def act(
         self, observations: Mapping[str, NDArray[np.float32]], episode_starts: NDArray[np.bool_] | None = None
     ) -> Actions:
-        """Actions {agent: float32 (num_envs, dim) in [-1, 1], or int64 (num_envs,)}."""
-        seen = self.see(torch.from_numpy(join_observations(observations)))
-        parts = self.see.parts
+        """Actions {agent: float32 (num_envs, dim) in [-1, 1], or int64 (num_envs,)}; see `read_inputs`."""
+        joint, _ = read_inputs(observations, episode_starts)
+        seen, parts = self.see(torch.from_numpy(joint)), self.see.parts
         chosen = torch.cat([_utility(self.utilities, a).greedy(seen[:, parts[a]]) for a in AGENTS], -1)
         return self.choices.actions(chosen.numpy())
 

@@ -32,7 +32,14 @@ from evaluation.leaderboard.submit import submit
 from evaluation.leaderboard.verify import Verified
 from evaluation.metrics import NAMES
 from evaluation.protocol import play_held_out
-from soc_env.team import CONTROL_SIZE, COORDINATOR, TRIAGE, Actions
+from soc_env.team import (
+    CONTROL_SIZE,
+    COORDINATOR,
+    JOINT_OBSERVATION_SIZE,
+    TRIAGE,
+    Actions,
+    split_observations,
+)
 from tests.leaderboard_entries import (
     MODULE,
     NUM_EPISODES,
@@ -406,7 +413,7 @@ class TestActions:
     def test_go_to_the_joint_layout_and_back(self) -> None:
         policy = scripted.Random()
         policy.reset(3, seed=1)
-        actions = policy.act({COORDINATOR: np.zeros((3, 64), np.float32)})
+        actions = policy.act(split_observations(np.zeros((3, JOINT_OBSERVATION_SIZE), np.float32)))
         back = by_agent(*as_played(actions))
         assert back.keys() == actions.keys()
         assert all(np.array_equal(back[agent], actions[agent]) for agent in actions)

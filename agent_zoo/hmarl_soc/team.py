@@ -24,6 +24,7 @@ from agent_zoo.learning.normalizer import Normalizer
 from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
 from agent_zoo.learning.segments import num_groups, own_entries
 from agent_zoo.learning.sight import take_sight
+from soc_env.policy_inputs import NOT_RESET, check_reset, read_inputs
 from soc_env.team import (
     COORDINATOR,
     HUNTER,
@@ -33,7 +34,6 @@ from soc_env.team import (
     RESPONDER,
     TRIAGE,
     Actions,
-    join_observations,
 )
 
 
@@ -78,7 +78,7 @@ class HMARLSOC:
         self.actors, self.config = actors, config
         self.env_id = config.env_id
         self._directives = directives().numpy()
-        self.reset(0)
+        self._num_envs = NOT_RESET
 
     @classmethod
     def of(cls, learner: TeamLearner) -> Self:
@@ -115,18 +115,21 @@ class HMARLSOC:
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
         """Forget all directives; `seed` is that of the directives where tier 1 does not learn."""
-        self._generator = np.random.default_rng(seed)
+        check_reset(num_envs, seed)
         self._directive = np.zeros((num_envs, self._directives.shape[-1]), np.float32)
         self._age = np.full(num_envs, self.config.coordinator.interval)
+        self._generator = np.random.default_rng(seed)
+        self._num_envs = num_envs
 
     @torch.inference_mode()
     def act(
         self, observations: Mapping[str, NDArray[np.float32]], episode_starts: NDArray[np.bool_] | None = None
     ) -> Actions:
-        """Actions {agent: float32 (num_envs, dim) in [-1, 1], or int64 (num_envs,)}."""
-        if episode_starts is not None:
-            self._age[episode_starts] = self.config.coordinator.interval
-        choice, verdict, hunting, responding = self.actors(torch.from_numpy(join_observations(observations)))
+        """Actions {agent: float32 (num_envs, dim) in [-1, 1], or int64 (num_envs,)}; see `read_inputs`."""
+        joint, starts = read_inputs(observations, episode_starts, self._num_envs)
+        if starts is not None:
+            self._age[starts] = self.config.coordinator.interval
+        choice, verdict, hunting, responding = self.actors(torch.from_numpy(joint))
         due = self._age >= self.config.coordinator.interval
         chosen = choice.numpy() if self.config.coordinator.learns else self._drawn()
         self._directive[due] = self._directives[chosen[due]]

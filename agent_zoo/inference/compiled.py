@@ -101,6 +101,30 @@ def _compiled(team: FusedTeam, lanes: int, device: Device, path: str) -> bytes:
     return Path(path).read_bytes()
 
 
+def load_code(packages: Mapping[str, bytes], device: str) -> Run:
+    """What runs the code of `compile_team`. It reads memory as its inputs should be, and checks nothing."""
+    from torch._inductor import aoti_load_package
+
+    run = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, package in packages.items():
+            path = Path(folder) / f"{name}.pt2"
+            path.write_bytes(package)
+            # The loader's own call skips the checks and the tree of arguments of the wrapper around it.
+            run[name] = aoti_load_package(str(path)).loader.run
+
+    def decide(observation: Tensor, directive: Tensor, age: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        decided = run["single" if len(age) == 1 else "batch"]([observation, directive, age])
+        controls, verdict, age = decided
+        return controls, verdict, age
+
+    def decide_on_gpu(observation: Tensor, directive: Tensor, age: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        controls, verdict, age = decide(observation.cuda(), directive.cuda(), age.cuda())
+        return controls.cpu(), verdict.cpu(), age.cpu()
+
+    return decide_on_gpu if device == "cuda" else decide
+
+
 class CompiledTeam(FusedPolicy):
     """HMARL-SOC as compiled code; a `soc_env.policy.TeamPolicy`.
 
@@ -119,37 +143,15 @@ class CompiledTeam(FusedPolicy):
         if differing:
             listed = ", ".join(f"{name} {made_for.get(name)} (here {here[name]})" for name in differing)
             warnings.warn(f"the team was compiled for {listed}: it plays eagerly, slower", stacklevel=2)
-        run: Run = self._loaded() if self.is_compiled else FusedTeam(policy).eval()
+        run: Run = (
+            load_code(self.packages, made_for["device"]) if self.is_compiled else FusedTeam(policy).eval()
+        )
         super().__init__(run, policy.env_id, policy.config.coordinator.interval)
 
     @classmethod
     def compile(cls, policy: HMARLSOC, device: Device = "cpu") -> Self:
         """Compile a team for this machine; see `compile_team`."""
         return cls(policy, compile_team(policy, device), target(device))
-
-    def _loaded(self) -> Run:
-        from torch._inductor import aoti_load_package
-
-        run = {}
-        with tempfile.TemporaryDirectory() as folder:
-            for name, package in self.packages.items():
-                path = Path(folder) / f"{name}.pt2"
-                path.write_bytes(package)
-                # The loader's own call skips the checks and the tree of arguments of the wrapper around it.
-                run[name] = aoti_load_package(str(path)).loader.run
-
-        def decide(observation: Tensor, directive: Tensor, age: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            decided = run["single" if len(age) == 1 else "batch"]([observation, directive, age])
-            controls, verdict, age = decided
-            return controls, verdict, age
-
-        def decide_on_gpu(
-            observation: Tensor, directive: Tensor, age: Tensor
-        ) -> tuple[Tensor, Tensor, Tensor]:
-            controls, verdict, age = decide(observation.cuda(), directive.cuda(), age.cuda())
-            return controls.cpu(), verdict.cpu(), age.cpu()
-
-        return decide_on_gpu if self.made_for["device"] == "cuda" else decide
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file with the code, the team and what the code was made for."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from agent_zoo.files import write_atomically, write_json_atomically
 from agent_zoo.hmarl_soc.team import HMARLSOC
 from agent_zoo.inference.fused import FusedTeam, example_inputs
-from agent_zoo.inference.policy import FusedPolicy
+from agent_zoo.inference.policy import FusedPolicy, Run
 from soc_env.extras import require
 
 INPUTS = ("observation", "directive", "age")
@@ -62,6 +62,26 @@ def _without_the_exporters_warnings() -> Iterator[None]:
         log.setLevel(level)
 
 
+def load_model(model: bytes) -> Run:
+    """What runs the model of `to_onnx`, in as many threads as torch has now.
+
+    Raises:
+        ImportError: onnxruntime is missing; the message says how to get it.
+    """
+    runtime = require("onnxruntime", extra="onnx", purpose="an ONNX team")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def run(observation: Tensor, directive: Tensor, age: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        inputs = dict(zip(INPUTS, (each.numpy() for each in (observation, directive, age)), strict=True))
+        controls, verdict, age = map(torch.from_numpy, session.run(list(OUTPUTS), inputs))
+        return controls, verdict, age
+
+    return run
+
+
 class OnnxTeam(FusedPolicy):
     """HMARL-SOC played by ONNX Runtime; a `soc_env.policy.TeamPolicy`.
 
@@ -72,19 +92,8 @@ class OnnxTeam(FusedPolicy):
 
     def __init__(self, model: bytes, env_id: str, interval: int) -> None:
         """Args: model: see `to_onnx`; env_id, interval: see `FusedPolicy`."""
-        runtime = require("onnxruntime", extra="onnx", purpose="an ONNX team")
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-        def run(observation: Tensor, directive: Tensor, age: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-            inputs = dict(zip(INPUTS, (each.numpy() for each in (observation, directive, age)), strict=True))
-            controls, verdict, age = map(torch.from_numpy, session.run(list(OUTPUTS), inputs))
-            return controls, verdict, age
-
         self.model = model
-        super().__init__(run, env_id, interval)
+        super().__init__(load_model(model), env_id, interval)
 
     @classmethod
     def of(cls, policy: HMARLSOC) -> Self:

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from soc_env.team import AGENTS, CONTROL_SLICES, COORDINATOR, TRIAGE, Actions, join_observations
+from soc_env.policy_inputs import NOT_RESET, check_reset, read_inputs
+from soc_env.team import AGENTS, CONTROL_SIZES, CONTROL_SLICES, COORDINATOR, TRIAGE, Actions
 
 Run = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 """As `FusedTeam.forward`."""
@@ -36,7 +37,8 @@ class FusedPolicy:
     """A team that plays by `run`; subclasses say how they are saved and loaded.
 
     Args:
-        run: see `Run`.
+        run: see `Run`. It gets inputs as `example_inputs` makes them, contiguous, and need not check them;
+            nothing in it may need gradients.
         env_id: the scenario that it plays.
         interval: K, steps for which a directive is held.
     """
@@ -44,24 +46,24 @@ class FusedPolicy:
     version: ClassVar[str] = "1"
 
     def __init__(self, run: Run, env_id: str, interval: int) -> None:
-        self.run, self.env_id, self.interval = in_blocks(run), env_id, interval
-        self.reset(0)
+        self._run, self.env_id, self.interval = in_blocks(run), env_id, interval
+        self._num_envs = NOT_RESET
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
         """Forget all directives; nothing is drawn, so `seed` changes nothing."""
-        width = CONTROL_SLICES[COORDINATOR].stop
-        self._directive = torch.zeros(num_envs, width)
-        self._age = torch.full((num_envs,), self.interval)
+        check_reset(num_envs, seed)
+        self._directive = torch.from_numpy(np.zeros((num_envs, CONTROL_SIZES[COORDINATOR]), np.float32))
+        self._age = torch.from_numpy(np.full(num_envs, self.interval, np.int64))
+        self._num_envs = num_envs
 
-    @torch.inference_mode()
     def act(
         self, observations: Mapping[str, NDArray[np.float32]], episode_starts: NDArray[np.bool_] | None = None
     ) -> Actions:
-        """Actions {agent: float32 (num_envs, dim) in [-1, 1], or int64 (num_envs,)}."""
-        if episode_starts is not None:
-            self._age[torch.from_numpy(episode_starts)] = self.interval
-        joint = torch.from_numpy(join_observations(observations))
-        controls, verdict, self._age = self.run(joint, self._directive, self._age)
-        self._directive = controls[:, CONTROL_SLICES[COORDINATOR]].clone()  # the caller gets the original
+        """Actions {agent: float32 (num_envs, dim) in [-1, 1], or int64 (num_envs,)}; see `read_inputs`."""
+        joint, starts = read_inputs(observations, episode_starts, self._num_envs)
+        if starts is not None:
+            self._age.numpy()[starts] = self.interval
+        controls, verdict, self._age = self._run(torch.from_numpy(joint), self._directive, self._age)
         played, chosen = controls.numpy(), verdict.numpy()
+        self._directive.numpy()[:] = played[:, CONTROL_SLICES[COORDINATOR]]  # the caller gets the original
         return {a: chosen if a == TRIAGE else played[:, CONTROL_SLICES[a]] for a in AGENTS}

@@ -17,8 +17,10 @@ import torch
 
 import agent_zoo
 from agent_zoo.hmarl_soc import HMARLSOC
-from agent_zoo.inference import CompiledTeam, FusedPolicy, FusedTeam, OnnxTeam
+from agent_zoo.inference import FusedPolicy, FusedTeam
+from agent_zoo.inference.compiled import compile_team, load_code
 from agent_zoo.inference.fused import example_inputs
+from agent_zoo.inference.onnx_file import load_model, to_onnx
 from agent_zoo.inference.policy import Run, in_blocks
 from evaluation.bench.regression import Reference
 from evaluation.bench.timing import Case, Report, take_turns, with_quartiles
@@ -120,8 +122,8 @@ def ways(policy: HMARLSOC) -> dict[str, Run]:
         EAGER: lambda observation, *_: policy.actors(observation),
         FUSED: in_blocks(fused),
         COMPILED: torch.compile(fused),
-        ONNX: OnnxTeam.of(policy).run,
-        AHEAD: CompiledTeam.compile(policy).run,
+        ONNX: in_blocks(load_model(to_onnx(policy))),
+        AHEAD: in_blocks(load_code(compile_team(policy), "cpu")),
     }
 
 

@@ -19,15 +19,15 @@ _AGENT_SET = frozenset(AGENTS)
 _FLOAT32 = np.dtype(np.float32)
 
 
-def check_agents(actions: Any) -> None:
-    """Raise unless `actions` is a mapping with exactly the team's agents."""
-    if not isinstance(actions, Mapping):
-        raise TypeError(f"actions must be a dictionary keyed by agent, got {type(actions).__name__}")
-    if actions.keys() != _AGENT_SET:
-        missing = [agent for agent in AGENTS if agent not in actions]
-        unknown = [agent for agent in actions if agent not in _AGENT_SET]
+def check_agents(given: Any, argument: str = "actions") -> None:
+    """Raise unless what was given as `argument` is a mapping with exactly the team's agents."""
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{argument} must be a dictionary keyed by agent, got {type(given).__name__}")
+    if given.keys() != _AGENT_SET:
+        missing = [agent for agent in AGENTS if agent not in given]
+        unknown = [agent for agent in given if agent not in _AGENT_SET]
         problems = ([f"missing {missing}"] if missing else []) + ([f"unknown {unknown}"] if unknown else [])
-        raise ValueError(f"actions must have exactly the agents {list(AGENTS)}: {', '.join(problems)}")
+        raise ValueError(f"{argument} must have exactly the agents {list(AGENTS)}: {', '.join(problems)}")
 
 
 def checked_control(agent: str, action: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -48,12 +48,12 @@ def checked_control(agent: str, action: Any, shape: tuple[int, ...]) -> NDArray[
     return np.clip(array, -1.0, 1.0).astype(np.float32)
 
 
-def check_finite(agent: str, array: NDArray[Any]) -> None:
+def check_finite(agent: str, array: NDArray[Any], what: str = "action") -> None:
     """Raise ValueError naming the first entry that is NaN or infinite."""
     if not np.isfinite(array).all():
         where = np.argwhere(~np.isfinite(array))[0]
         index = ", ".join(map(str, where))
-        raise ValueError(f"{agent}: action must be finite, got {array[tuple(where)]} at [{index}]")
+        raise ValueError(f"{agent}: {what} must be finite, got {array[tuple(where)]} at [{index}]")
 
 
 def checked_verdict(verdict: Any) -> int:

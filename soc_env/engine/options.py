@@ -73,6 +73,12 @@ def whole_number(name: str, value: Any, low: int, high: int) -> int:
     return plain
 
 
+def check_count(name: str, value: Any) -> None:
+    """Raise ValueError, naming `name`, unless `value` is an integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
+
+
 def _real(name: str, value: Any, low: float, high: float) -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")

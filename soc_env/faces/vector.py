@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from soc_env.engine import seeding
 from soc_env.engine.actions import read_batch
 from soc_env.engine.engine import Engine
+from soc_env.engine.options import check_count
 from soc_env.engine.scenario import Scenario
 from soc_env.faces.single import FPS
 from soc_env.rendering import Renderer
@@ -60,9 +61,9 @@ class TeamVectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
         render_mode: str | None = None,
     ) -> None:
         super().__init__()
-        _check_count("num_envs", num_envs)
+        check_count("num_envs", num_envs)
         if num_threads is not None:
-            _check_count("num_threads", num_threads)
+            check_count("num_threads", num_threads)
         if render_mode is not None and render_mode not in RENDER_MODES:
             raise ValueError(f"render_mode must be None or one of {RENDER_MODES}, got {render_mode!r}")
         self.scenario = scenario
@@ -257,11 +258,6 @@ def stack_final_observations(info: Mapping[str, Any]) -> tuple[NDArray[np.intp],
         return lanes, split_observations(np.empty((0, JOINT_OBSERVATION_SIZE), np.float32))
     lanes = np.flatnonzero(mask)
     return lanes, {agent: np.stack([info["final_obs"][lane][agent] for lane in lanes]) for agent in AGENTS}
-
-
-def _check_count(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
 
 
 def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
