@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import agent_zoo
 from agent_zoo.hmarl_soc import HMARLSOC
 from agent_zoo.hmarl_soc.explainer import train_explainer
 from baselines.scripted import TunedSOAR
@@ -17,6 +18,7 @@ from evaluation.environments import EnvSpec
 from evaluation.explain import team as explain_team
 from evaluation.explain.episode import play_episode
 from evaluation.explain.team import explainer_path
+from evaluation.zoo_team import find_team
 from soc_env import soc_v0
 from soc_env.team import AGENTS, COORDINATOR, HUNTER, OBSERVATION_SIZES, RESPONDER, TRIAGE, join_observations
 from tests.explained import DECISIVE, QUICK, entry_names, shaped_team
@@ -218,11 +220,9 @@ def test_an_explainer_lies_beside_its_policy() -> None:
 def test_a_registered_team_and_its_explainer_are_found_in_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        type(explain_team.agent_zoo.REGISTRY), "weights", lambda *_: tmp_path / "hmarl-soc-42.safetensors"
-    )
+    monkeypatch.setattr(type(agent_zoo.REGISTRY), "weights", lambda *_: tmp_path / "hmarl-soc-42.safetensors")
     shaped_team().save(tmp_path / "hmarl-soc-42.safetensors")
-    policy, path = explain_team.find_team("hmarl-soc", 42, None)
+    policy, path = find_team("hmarl-soc", 42, None, "explain")
     assert isinstance(policy, HMARLSOC)
     assert explainer_path(path) == tmp_path / "hmarl-soc-42-explainer.safetensors"
 
@@ -268,13 +268,14 @@ def test_errors_name_the_argument_its_value_and_what_was_expected(
     [
         (
             "rule-soar",
-            "TEAM must have an explainer, as teams of hmarl-soc have, got rule-soar; to train such a",
+            "TEAM must be hmarl-soc, a training run of it or its policy's file (only its agents have "
+            "explainers); got rule-soar, which is another team; for instance: soc-env explain hmarl-soc",
         ),
-        ("rule-sour", "TEAM must be one of hmarl-soc, random, zero-enrich"),
+        ("rule-sour", "got rule-sour, which is no registered team, training run or file; for instance"),
         ("FOLDER", "TEAM must be a training run that has ended, with policy.safetensors; got FOLDER"),
         (
             "FOLDER/tuned.json",
-            "got FOLDER/tuned.json; to train such a team: soc-env train hmarl-soc --seed 42",
+            "got FOLDER/tuned.json, which is of baselines.scripted:TunedSOAR; for instance:",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 import agent_zoo
+import baselines
 from agent_zoo.hmarl_soc import HMARLSOC
 from agent_zoo.inference import CompilationError, CompiledTeam, FusedPolicy, FusedTeam, OnnxTeam, compiled
 from agent_zoo.inference.fused import example_inputs
@@ -160,6 +162,43 @@ def test_the_command_writes_a_team_that_can_be_loaded(tmp_path: Path) -> None:
     assert "--output must end in .json for the format onnx" in said
     main(["export", str(tmp_path), "--format", "eager", "--output", str(tmp_path / "eager.safetensors")])
     assert isinstance(load_policy(tmp_path / "eager.safetensors"), HMARLSOC)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("qmix", "which is another team"),
+        ("rule-soar", "which is another team"),
+        ("FOLDER/tuned.json", "which is of baselines.scripted:TunedSOAR"),
+        ("FOLDER/mappo", "which is of baselines.mappo:MAPPO"),
+        (
+            "FOLDER/compiled.safetensors",
+            r"which is exported already \(agent_zoo.inference.compiled:CompiledTeam\): name the team that",
+        ),
+        ("FOLDER/nothing", "which is no registered team, training run or file"),
+    ],
+)
+def test_a_team_that_cannot_be_exported_is_told_why_and_what_can(
+    name: str, what: str, tmp_path: Path
+) -> None:
+    baselines.load("tuned-soar").save(tmp_path / "tuned.json")
+    (tmp_path / "mappo").mkdir()
+    baselines.load("mappo").save(tmp_path / "mappo" / "policy.safetensors")
+    with pytest.warns(UserWarning, match="plays eagerly"):
+        compiled_elsewhere = CompiledTeam(
+            agent_zoo.load("hmarl-soc"), {}, compiled.target() | {"torch": "1.0"}
+        )
+    compiled_elsewhere.save(tmp_path / "compiled.safetensors")
+    name, output = name.replace("FOLDER", str(tmp_path)), tmp_path / "exported.safetensors"
+    message = refused("export", name, "--output", str(output))
+    assert re.search(
+        rf"TEAM must be hmarl-soc, .* \(only its decision can be written as one computation\); "
+        rf"got {re.escape(name)}, {what}.*; for instance: soc-env export hmarl-soc\n$",
+        message,
+    )
+    assert message.count("\n") == 1
+    assert "explain" not in message
+    assert not output.exists()
 
 
 @pytest.mark.compile

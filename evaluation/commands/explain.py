@@ -130,9 +130,9 @@ class Explain:
             check_format(self.output, "--output")
 
     def _team(self) -> tuple[HMARLSOC, Path, EnvSpec]:
-        from evaluation.explain.team import find_team
+        from evaluation.zoo_team import find_team
 
-        policy, path = find_team(self.team, self.training_seed, self.env)
+        policy, path = find_team(self.team, self.training_seed, self.env, "explain")
         spec = EnvSpec(policy.env_id, read_settings(self.env_set))
         spec.check()  # before an explainer is trained
         return policy, path, spec

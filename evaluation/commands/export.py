@@ -18,8 +18,9 @@ from soc_env.extras import require
 class Export:
     """Write a trained team of HMARL-SOC as one fast computation.
 
-    - A TEAM is the registered hmarl-soc, a training run's directory or a policy's file. What is written
-      is a team again: `soc-env evaluate FILE` plays it, `soc_env.policy.load_policy(FILE)` loads it.
+    - A TEAM is the registered hmarl-soc, or the directory of a training run of it or its policy's
+      file. What is written is a team again: `soc-env evaluate FILE` plays it,
+      `soc_env.policy.load_policy(FILE)` loads it.
     - torch: compiled ahead of time for this machine's processor, with --device cuda its GPU, and version of
       torch, which takes about a minute and a C++ compiler. Elsewhere it plays eagerly, and says so.
     - onnx: an ONNX model FILE.onnx and beside it FILE.json, the team that ONNX Runtime plays.
@@ -53,9 +54,9 @@ class Export:
                 raise ValueError(f"--device {self.device} needs the format torch, got {self.format}")
             output = self._output()
             from agent_zoo.inference import CompilationError, CompiledTeam, FusedTeam, OnnxTeam
-            from evaluation.explain.team import find_team
+            from evaluation.zoo_team import find_team
 
-            policy, _ = find_team(self.team, self.seed, None)
+            policy, _ = find_team(self.team, self.seed, None, "export")
             if self.format != "eager":
                 FusedTeam(policy)  # refuses a team that has no such form
             if self.format == "onnx":
