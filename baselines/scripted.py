@@ -48,7 +48,7 @@ class _Scripted:
     def save(self, path: str | Path) -> None:
         """Write {class, config} as JSON."""
         content = {"class": f"{__name__}:{type(self).__name__}", "config": self.config}
-        Path(path).write_text(json.dumps(content, indent=2) + "\n")
+        Path(path).write_text(json.dumps(content, indent=2) + "\n", "utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -57,7 +57,7 @@ class _Scripted:
         Raises:
             ValueError: the file is of another class.
         """
-        content = json.loads(Path(path).read_text())
+        content = json.loads(Path(path).read_text("utf-8"))
         expected = f"{__name__}:{cls.__name__}"
         if content.get("class") != expected:
             raise ValueError(f"path must hold a team of {expected}, got {path} of {content.get('class')}")

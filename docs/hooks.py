@@ -255,7 +255,7 @@ def docstring_table(module: str) -> str:
 
 def targets() -> str:
     """The targets of results/Makefile, as its head describes them."""
-    text = (ROOT / "results" / "Makefile").read_text()
+    text = (ROOT / "results" / "Makefile").read_text("utf-8")
     rows = [(f"`make {target}`", what) for target, what in re.findall(r"^#   make (\S+) +(.+)$", text, re.M)]
     return _table(("in `results/`", "what it makes"), rows)
 

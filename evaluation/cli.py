@@ -44,6 +44,9 @@ def main(args: Sequence[str] | None = None) -> None:
             require(module, extra="evaluation", purpose="soc-env")
     except ImportError as error:
         _refuse(str(error))
+    from agent_zoo.terminal import tolerate_encodings
+
+    tolerate_encodings()
     name, *rest = list(sys.argv[1:] if args is None else args) or [""]
     try:
         if name in COMMANDS:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
     Task,
-    TextColumn,
     TimeElapsedColumn,
 )
 from rich.text import Text
+
+from agent_zoo import terminal
 
 
 class EpisodeRate(ProgressColumn):
@@ -43,14 +43,14 @@ class EpisodeProgress:
 
 
 @contextmanager
-def episode_progress(console: Console) -> Iterator[EpisodeProgress]:
-    """Bars while the block runs; nothing where the console is no terminal."""
+def episode_progress() -> Iterator[EpisodeProgress]:
+    """Bars while the block runs; a line now and then where there is no terminal."""
     columns = (
-        TextColumn("{task.description}"),
+        terminal.text("{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         EpisodeRate(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with terminal.progress(*columns) as progress:
         yield EpisodeProgress(progress)

@@ -63,7 +63,7 @@ def latest_checkpoint(folder: Path) -> Path | None:
 def load_checkpoint(path: Path) -> tuple[Tensors, Any]:
     """Tensors by name and the rest, as given to `save_checkpoint`."""
     tensors = safetensors.load_file(path / "tensors.safetensors")
-    return tensors, json.loads((path / "rest.json").read_text())
+    return tensors, json.loads((path / "rest.json").read_text("utf-8"))
 
 
 def _complete(folder: Path) -> list[Path]:

@@ -37,7 +37,7 @@ class EpisodeLog:
             for row in read_episodes(path):
                 self.count += 1
                 self._recent.append(row["reward"])
-        self._file = open(path, "a", newline="")  # noqa: SIM115 (closed by close)
+        self._file = open(path, "a", newline="", encoding="utf-8")  # noqa: SIM115 (closed by close)
         self._writer = csv.writer(self._file, lineterminator="\n")
         if not keep_bytes:
             self._writer.writerow(COLUMNS)
@@ -87,7 +87,7 @@ def _plain(value: float) -> str:
 
 def read_episodes(path: Path) -> list[dict[str, float]]:
     """The rows of an `episodes.csv`, each {column: number}."""
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         return [{column: float(text) for column, text in row.items()} for row in csv.DictReader(file)]
 
 

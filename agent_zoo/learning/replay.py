@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from agent_zoo.learning.checkpoint import Tensors, part, prefixed
 from agent_zoo.learning.sum_tree import SumTree
+from soc_env.memory import check_memory
 
 
 class Batch(NamedTuple):
@@ -49,6 +51,9 @@ class PrioritizedReplay:
         """Args: fields: {name: (shape of one transition's entry, dtype)}; generator: of all draws."""
         self.capacity, self.alpha = capacity, alpha
         self.generator = generator
+        if torch.device(device).type == "cpu":
+            size = sum(dtype.itemsize * math.prod(shape) for shape, dtype in fields.values())
+            check_memory(capacity * size, f"a replay's {capacity:,} transitions")
         self.fields = {
             name: torch.zeros((capacity, *shape), dtype=dtype, device=device)
             for name, (shape, dtype) in fields.items()

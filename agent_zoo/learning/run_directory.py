@@ -173,7 +173,7 @@ def completed(path: Path, config: Any, *, learner: str, seed: int) -> bool:
 
 
 def _check_same(path: Path, config: Any, identity: Mapping[str, Any]) -> None:
-    about = json.loads((path / "run.json").read_text())
+    about = json.loads((path / "run.json").read_text("utf-8"))
     before = {key: about[key] for key in identity} | flattened(read_yaml(path / "config.yaml"))
     wanted = dict(identity) | flattened(to_mapping(config))
     for key in before | wanted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,15 +10,14 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 import tyro
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
 
 from agent_zoo.files import write_json_atomically
+from agent_zoo.terminal import progress, say, show, text
 from evaluation import paper
 from evaluation.bench.regression import compared, read_earlier
 from evaluation.bench.timing import Report
 from evaluation.commands import arg
-from evaluation.commands.evaluate import PIPED_WIDTH
 from evaluation.usage import checking
 from soc_env.extras import require
 from soc_env.seeds import check_training_seed
@@ -33,12 +31,11 @@ class _Bench:
     """A JSON file for the figures, with the machine and the versions."""
 
     def _finish(self, report: Report) -> None:
-        console = _console()
         for table in report.tables:
-            console.print(table.to_rich(), "")
+            show(table.to_rich(), "")
         if self.output is not None:
             write_json_atomically(self.output, report.to_json())
-            console.print(f"Written: {self.output}", soft_wrap=True)
+            say(f"Written: {self.output}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +64,7 @@ class _InTurns(_Bench):
             report = bench.measure(self.quick, bar)
         self._finish(report)
         if earlier is not None:
-            _console().print(compared(report.figures, earlier, report.references).to_rich())
+            show(compared(report.figures, earlier, report.references).to_rich())
 
 
 @dataclass(frozen=True)
@@ -163,24 +160,19 @@ class Bench:
     }
 
 
-def _console() -> Console:
-    return Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
-
-
 @contextmanager
 def _progress() -> Iterator[Bar]:
-    """Bars while the block runs; nothing where standard error is no terminal."""
-    console = Console(stderr=True)
+    """Bars while the block runs."""
     columns = (
-        TextColumn("{task.description}"),
+        text("{task.description}"),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with progress(*columns) as shown:
 
         def bar(description: str, total: int) -> Callable[[int], object]:
-            task = progress.add_task(description, total=total)
-            return lambda amount: progress.advance(task, amount)
+            task = shown.add_task(description, total=total)
+            return lambda amount: shown.advance(task, amount)
 
         yield bar

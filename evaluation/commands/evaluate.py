@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
 from agent_zoo.files import write_atomically, write_json_atomically
+from agent_zoo.terminal import say, show
 from evaluation import paper, trajectories
 from evaluation.commands import arg
 from evaluation.comparison import Row, held_out_row, paper_row
@@ -25,8 +24,6 @@ from evaluation.protocol import NUM_EPISODES
 from evaluation.report import Results
 from evaluation.seeds import EVALUATION_SEEDS, check_training_seed, evaluation_seeds
 from evaluation.usage import checking
-
-PIPED_WIDTH = 100  # columns, where the output is no terminal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,12 +161,11 @@ class Evaluate(PlayOptions):
             held_out_seeds = self.evaluation_seeds(entrants)
 
         began, created = time.perf_counter(), datetime.now(UTC).isoformat(timespec="seconds")
-        console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
         asked = [
             entrant for entrant in entrants if entrant.name in self.teams and entrant.kind != "untrained"
         ]
         held_out_rows, paper_rows = [], []
-        with episode_progress(Console(stderr=True)) as progress:
+        with episode_progress() as progress:
             if self.protocol in ("paper", "both"):
                 paper_rows = [self._paper(entrant, spec, progress) for entrant in asked]
             if self.protocol in ("held-out", "both"):
@@ -181,11 +177,11 @@ class Evaluate(PlayOptions):
             write_atomically(self.output / "table.md", results.to_markdown().encode())
             write_json_atomically(self.output / "results.json", results.to_json())
         for table in results.tables():
-            console.print(table.to_rich(), "")
+            show(table.to_rich(), "")
         if self.output is not None:
-            console.print(f"Written: {self.output / 'table.md'} and results.json beside it", soft_wrap=True)
+            say(f"Written: {self.output / 'table.md'} and results.json beside it")
         if self.record is not None:
-            console.print(f"Recorded episodes: {self.record}", soft_wrap=True, markup=False, highlight=False)
+            say(f"Recorded episodes: {self.record}")
         if any(row.error for row in (*held_out_rows, *paper_rows)):
             raise SystemExit(1)
 

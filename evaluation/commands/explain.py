@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskProgressColumn, TimeElapsedColumn
 
 from agent_zoo.files import write_json_atomically
+from agent_zoo.terminal import progress, say, show, text
 from evaluation.commands import arg
-from evaluation.commands.evaluate import PIPED_WIDTH
 from evaluation.environments import EnvSpec, read_settings
 from evaluation.seeds import EVALUATION_SEEDS, check_evaluation_seed, check_training_seed
 from evaluation.usage import checking
@@ -155,10 +153,9 @@ class Explain:
             picture.save_figure(picture.draw(explanation, self.top), self.output)
         if self.json is not None:
             write_json_atomically(self.json, explanation.to_json())
-        console = _console()
         for part in terminal.render(explanation, self.top):
-            console.print(part)
-        self._say_written(console, self.output, self.json)
+            show(part)
+        self._say_written(self.output, self.json)
 
     def _measure(self, explainer: TeamExplainer, spec: EnvSpec) -> None:
         from evaluation.explain import curves, picture
@@ -173,9 +170,8 @@ class Explain:
             written = [self.output / "faithfulness.png", self.output / "faithfulness.json"]
             picture.save_figure(curves.draw(measured), written[0])
             write_json_atomically(written[1], measured.to_json())
-        console = _console()
-        console.print(measured.table().to_rich())
-        self._say_written(console, *written)
+        show(measured.table().to_rich())
+        self._say_written(*written)
 
     def _explainer(self, policy: HMARLSOC, path: Path) -> TeamExplainer:
         from evaluation.explain.team import explainer_path, load_explainer, make_explainer
@@ -190,26 +186,21 @@ class Explain:
                 explainer.save(file)
             except OSError as error:
                 message = f"The explainer could not be kept for the next time: {error}"
-                Console(stderr=True).print(message, soft_wrap=True, markup=False)
+                say(message, stderr=True)
         return explainer
 
     @staticmethod
-    def _say_written(console: Console, *files: Path | None) -> None:
+    def _say_written(*files: Path | None) -> None:
         there = [str(file) for file in files if file is not None]
         if there:
-            console.print(f"Written: {', '.join(there)}", soft_wrap=True, markup=False, highlight=False)
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
+            say(f"Written: {', '.join(there)}")
 
 
 @contextmanager
 def _progress(description: str) -> Iterator[Callable[[float], None]]:
     """A bar on standard error while the block runs; it calls what it gets with the part, 0 to 1, done."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    columns = (text("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with progress(*columns) as bar:
         task = bar.add_task(description, total=1.0)
         yield lambda share: bar.update(task, completed=share)
         bar.update(task, completed=1.0)

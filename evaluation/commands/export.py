@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
+from agent_zoo.terminal import say, working
 from evaluation.seeds import check_training_seed
 from evaluation.usage import UsageError, checking
 from soc_env.extras import require
@@ -62,9 +62,8 @@ class Export:
             if self.format == "onnx":
                 for module in ("onnx", "onnxscript", "onnxruntime"):
                     require(module, extra="onnx", purpose="the format onnx")
-        console = Console(stderr=True)
         try:
-            with console.status(f"{self.team} as {self.format}"):
+            with working(f"{self.team} as {self.format}"):
                 if self.format == "torch":
                     CompiledTeam.compile(policy, self.device).save(output)
                 elif self.format == "onnx":
@@ -73,7 +72,7 @@ class Export:
                     policy.save(output)
         except CompilationError as error:
             raise UsageError(str(error)) from error
-        Console().print(f"Written: {output}", soft_wrap=True, markup=False, highlight=False)
+        say(f"Written: {output}")
 
     def _output(self) -> Path:
         suffix = ".json" if self.format == "onnx" else ".safetensors"

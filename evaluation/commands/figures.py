@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
-from evaluation.commands.evaluate import PIPED_WIDTH
+from agent_zoo.terminal import say, working
 from evaluation.usage import UsageError, checking
 from soc_env.extras import require
 
@@ -61,18 +59,19 @@ class Figures:
         from evaluation.figures.sources import MissingDataError, SourceError, Sources
         from evaluation.figures.style import save
 
-        sources, console = Sources(self.results, self.runs, self.entries), Console(stderr=True)
+        sources = Sources(self.results, self.runs, self.entries)
         drawings = {}
         for name, draw in FIGURES.items():
             try:
-                drawings[name] = draw(sources)
+                with working(f"Drawing {name}"):
+                    drawings[name] = draw(sources)
                 messages = drawings[name].notes
             except MissingDataError as missing:
                 messages = [f"not drawn: {missing}"]
             except SourceError as error:
                 raise UsageError(str(error)) from error
             for message in messages:
-                console.print(f"{name}: {message}", soft_wrap=True, markup=False, highlight=False)
+                say(f"{name}: {message}", stderr=True)
         written = []
         for name, drawing in drawings.items():
             for suffix in self.format:
@@ -80,9 +79,8 @@ class Figures:
                 save(drawing.figure, written[-1])
         if not written:
             raise SystemExit(1)
-        console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
         for path in written:
-            console.print(f"Written: {path}", soft_wrap=True, markup=False, highlight=False)
+            say(f"Written: {path}")
 
     def _check(self) -> None:
         if not self.format or len(set(self.format)) != len(self.format):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import tyro
-from rich.console import Console
 
 from agent_zoo.files import write_atomically, write_json_atomically
+from agent_zoo.terminal import say, show
 from evaluation.commands import arg
-from evaluation.commands.evaluate import PIPED_WIDTH, PlayOptions, ProcessOptions
+from evaluation.commands.evaluate import PlayOptions, ProcessOptions
 from evaluation.entrants import Entrant, find_entrants
 from evaluation.isolation import Limits
 from evaluation.leaderboard.build import build, tables, to_markdown
@@ -67,15 +66,14 @@ class Submit(PlayOptions):
             names = self._names(entrants)
             seeds = self.evaluation_seeds(entrants)
         submissions: list[Submission] = []
-        with episode_progress(Console(stderr=True)) as progress:
+        with episode_progress() as progress:
             for entrant, name in zip(entrants, names, strict=True):
                 bar = progress.bar(name, (len(entrant.training_seeds) or len(seeds)) * self.episodes)
                 submissions.append(submit(entrant, spec, seeds, self.episodes, self.output, name, bar))
-        console = _console()
         rows = [submission.row for submission in submissions]
-        console.print(held_out_table(rows, self.episodes, "mean").to_rich(), "")
+        show(held_out_table(rows, self.episodes, "mean").to_rich(), "")
         paths = [submission.path for submission in submissions if submission.path is not None]
-        _say(console, *(f"Written: {path} and {path.stem}.npz beside it" for path in paths))
+        say(*(f"Written: {path} and {path.stem}.npz beside it" for path in paths))
         if any(row.error for row in rows):
             raise SystemExit(1)
 
@@ -127,7 +125,7 @@ class Verify(ProcessOptions):
             if not self.entries:
                 raise ValueError("give at least one entry")
         lines, rejected = [], False
-        with episode_progress(Console(stderr=True)) as progress:
+        with episode_progress() as progress:
             for path in self.entries:
                 try:
                     found = self._verify(path, limits, progress)
@@ -135,7 +133,7 @@ class Verify(ProcessOptions):
                 except EntryError as error:
                     text, rejected = f"rejected: {error}", True
                 lines.append(f"{path}: {text}")
-        _say(_console(), *lines)
+        say(*lines)
         if rejected:
             raise SystemExit(1)
 
@@ -180,14 +178,10 @@ class Build:
         write_atomically(self.output / "leaderboard.md", to_markdown(document).encode())
         write_atomically(self.output / "index.html", render(document).encode())
         write_json_atomically(self.output / "leaderboard.json", document)
-        console = _console()
         for table in tables(document):
-            console.print(table.to_rich(), "")
-        _say(
-            console, *(f"{refused['file']}: refused: {refused['reason']}" for refused in document["refused"])
-        )
-        _say(
-            console,
+            show(table.to_rich(), "")
+        say(*(f"{refused['file']}: refused: {refused['reason']}" for refused in document["refused"]))
+        say(
             f"Written: {self.output / 'index.html'}, and leaderboard.md and leaderboard.json beside it",
         )
         if document["refused"]:
@@ -199,12 +193,3 @@ class Leaderboard:
     """Rank teams by entries that anyone can check."""
 
     STEPS: ClassVar[dict[str, type]] = {"submit": Submit, "verify": Verify, "build": Build}
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
-
-
-def _say(console: Console, *lines: str) -> None:
-    for line in lines:
-        console.print(line, soft_wrap=True, markup=False, highlight=False)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
 from agent_zoo.files import write_atomically
+from agent_zoo.terminal import say
 from evaluation.commands import arg
 from evaluation.comparison import Row, differences, held_out_row
 from evaluation.entrants import REFERENCES, Entrant, find_entrants
@@ -65,10 +65,9 @@ class Publish:
 
         first = load_policy(trained.run_dirs[trained.training_seeds[0]] / "policy.safetensors")
         spec, name = EnvSpec(first.env_id), trained.method or trained.name
-        console = Console(stderr=True)
         weights = []
         for training_seed, evaluation_seed in zip(trained.training_seeds, seeds, strict=True):
-            console.print(f"{name}-{training_seed}: comparing 16-bit with 32-bit matrices")
+            say(f"{name}-{training_seed}: comparing 16-bit with 32-bit matrices", stderr=True)
             policy = trained.run_dirs[training_seed] / "policy.safetensors"
             path = self.output / f"{name}-{training_seed}.safetensors"
             weights.append(
@@ -87,7 +86,7 @@ class Publish:
             for reference in REFERENCES
             for entrant in find_entrants(reference, spec.env_id, (), self.runs)
         ]
-        rows = self._play(entrants, spec, seeds, console)
+        rows = self._play(entrants, spec, seeds)
         reward = column("reward")
         references = {
             row.entrant.label: float(row.estimate.mean[reward]) for row in rows if row.entrant.kind == "fixed"
@@ -111,13 +110,11 @@ class Publish:
         )
         write_atomically(self.output / f"{name}.yaml", (run_dirs[0] / "config.yaml").read_bytes())
         write_atomically(self.output / f"{name}.md", card.encode())
-        Console().print(f"Published: {self.output / name}.md and the weights beside it", soft_wrap=True)
+        say(f"Published: {self.output / name}.md and the weights beside it")
 
-    def _play(
-        self, entrants: list[Entrant], spec: EnvSpec, seeds: tuple[int, ...], console: Console
-    ) -> list[Row]:
+    def _play(self, entrants: list[Entrant], spec: EnvSpec, seeds: tuple[int, ...]) -> list[Row]:
         rows = []
-        with episode_progress(console) as progress:
+        with episode_progress() as progress:
             for entrant in entrants:
                 label = f"{entrant.label}{' (untrained)' if entrant.kind == 'untrained' else ''}"
                 bar = progress.bar(label, self.episodes * len(seeds))

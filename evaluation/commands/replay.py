@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
 from agent_zoo.files import write_atomically
+from agent_zoo.terminal import say, working
 from evaluation import trajectories
 from evaluation.checks import PolicyError
 from evaluation.commands import arg
@@ -67,15 +67,15 @@ class Replay:
                 self._check()
                 recorded = Path(self.team).suffix == trajectories.SUFFIX
                 team, play = self._recorded() if recorded else self._played()
-            episode = play()
+            with working(f"Playing {team}"):
+                episode = play()
         except (PolicyError, OtherEpisodeError) as error:
             raise UsageError(str(error)) from error
         write_atomically(self.output, render(episode, team).encode())
         steps = len(episode.moments) - 1
         message = f"{team}, seed {self.seed}, lane {self.lane}: {episode.moments[-1].outcome} at step {steps}"
-        console = Console()
         for line in (message, f"Written: {self.output}"):
-            console.print(line, soft_wrap=True, markup=False, highlight=False)
+            say(line)
 
     def _check(self) -> None:
         for argument, value in (("seed", self.seed), ("lane", self.lane)):

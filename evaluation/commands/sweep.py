@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,12 +10,11 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
 from agent_zoo.files import write_json_atomically
+from agent_zoo.terminal import console, say, show
 from evaluation import paper
 from evaluation.commands import arg
-from evaluation.commands.evaluate import PIPED_WIDTH
 from evaluation.sweep import report
 from evaluation.sweep.display import Display
 from evaluation.sweep.local import InProcess, LocalPool
@@ -110,9 +108,8 @@ class Sweep:
             self.output.mkdir(parents=True, exist_ok=True)
 
         began, created = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
-        console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
         interrupted = False
-        with closing(backend), Display(runs, console) as display:
+        with closing(backend), Display(runs, console()) as display:
             try:
                 carry_out(runs, backend, self.retries, display.changed)
             except KeyboardInterrupt:
@@ -123,12 +120,12 @@ class Sweep:
         written = report.to_json(runs, type(backend).__name__, seconds, created)
         write_json_atomically(self.output / "sweep.json", written)
         if interrupted:
-            console.print("Stopped. The same command goes on from the latest checkpoints.", soft_wrap=True)
+            say("Stopped. The same command goes on from the latest checkpoints.")
             raise SystemExit(INTERRUPTED)
-        console.print("", report.summary_table(runs).to_rich(), "")
+        show("", report.summary_table(runs).to_rich(), "")
         measure = report.hint(runs, self.output)
         if measure is not None:
-            console.print(f"To measure them: {measure}", soft_wrap=True, markup=False, highlight=False)
+            say(f"To measure them: {measure}")
         if any(run.state is State.FAILED for run in runs):
             raise SystemExit(1)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
+from agent_zoo.terminal import say
 from evaluation.commands import arg
 from evaluation.entrants import find_trainer, run_directory
 from evaluation.environments import MEASURED_ELSEWHERE
@@ -80,7 +80,7 @@ class Train:
         except FloatingPointError as error:
             raise SystemExit(f"soc-env train: {error}") from None
         command = MEASURED_ELSEWHERE.get(config.env_id, "soc-env evaluate")
-        Console().print(f"Trained: {run_dir}; to measure it: {command} {run_dir}", soft_wrap=True)
+        say(f"Trained: {run_dir}; to measure it: {command} {run_dir}")
 
     def _overrides(self) -> list[str]:
         options = {

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
+from agent_zoo.terminal import say, show
 from evaluation import paper
 from evaluation.cage4.players import SCRIPTED
 from evaluation.cage4.processes import CybORGLanes
@@ -18,7 +17,7 @@ from evaluation.cage4.protocol import BATCH, NUM_EPISODES
 from evaluation.cage4.report import REFERENCES, RESULTS_FILE, TABLE_FILE, Results
 from evaluation.cage4.rows import WHOLE, Row, played, scripted_row, team_row
 from evaluation.commands import arg
-from evaluation.commands.evaluate import PIPED_WIDTH, ProcessOptions
+from evaluation.commands.evaluate import ProcessOptions
 from evaluation.entrants import Entrant, find_entrants, known_learners
 from evaluation.progress import episode_progress
 from evaluation.seeds import EVALUATION_SEEDS, check_evaluation_seed, check_training_seed
@@ -88,16 +87,15 @@ class Transfer(ProcessOptions):
             wanted = [pair for name in dict.fromkeys((*self.teams, *REFERENCES)) for pair in self._rows(name)]
             missing = [(row, entrant) for row, entrant in wanted if not results.covered(row, self.episodes)]
             lanes = CybORGLanes(BATCH, self.processes) if missing else None
-        console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
         if lanes is not None:
             try:
                 self._play(missing, lanes, results)
             finally:
                 lanes.close()
         for table in results.tables():
-            console.print(table.to_rich(), "")
+            show(table.to_rich(), "")
         if self.output is not None:
-            console.print(f"Written: {self.output / TABLE_FILE} and {RESULTS_FILE} beside it", soft_wrap=True)
+            say(f"Written: {self.output / TABLE_FILE} and {RESULTS_FILE} beside it")
         if any(row.error for row in results.rows):
             raise SystemExit(1)
 
@@ -130,7 +128,7 @@ class Transfer(ProcessOptions):
         return find_entrants(name, "soc_v0", self.seeds, self.runs, self.limits())
 
     def _play(self, missing: list[tuple[Row, Entrant | None]], lanes: CybORGLanes, results: Results) -> None:
-        with episode_progress(Console(stderr=True)) as progress:
+        with episode_progress() as progress:
             for row, entrant in missing:
                 bar = progress.bar(row.label, self.episodes * max(1, len(row.training_seeds)))
                 results.add(played(row, entrant, lanes, self.seed, self.episodes, bar))

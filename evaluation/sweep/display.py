@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import timedelta
+from threading import Lock
 from typing import Self
 
 from rich.console import Console, Group
@@ -12,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from agent_zoo.terminal import LINE_SECONDS, every
 from evaluation.sweep.schedule import Run, State
 from evaluation.tables import NONE, number
 
@@ -29,6 +32,7 @@ class Display:
         self._runs, self._console = runs, console
         self._live: Live | None = None
         self._ended = False
+        self._lines, self._printing = ExitStack(), Lock()
         if console.is_terminal:
             # The table looks at the logs itself, from a thread of its own: training may block this one.
             self._live = Live(console=console, get_renderable=self.table, refresh_per_second=LOOKS_A_SECOND)
@@ -40,9 +44,11 @@ class Display:
             for run in self._runs:
                 if run.state is State.SKIPPED:
                     self._print(run)
+            self._lines.enter_context(every(LINE_SECONDS, self._tell))
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._lines.close()
         if self._live:
             self._ended = True
             self._live.stop()
@@ -53,9 +59,20 @@ class Display:
             self._print(run)
 
     def _print(self, run: Run) -> None:
-        if not self._live:  # whose thread would be looking at the same time
-            run.episodes.refresh()
-        line = f"{run.job.label} {run.job.seed}: {describe(run)}"
+        with self._printing:
+            if not self._live:  # whose thread would be looking at the same time
+                run.episodes.refresh()
+            self._say(run, describe(run))
+
+    def _tell(self) -> None:
+        """How far the runs are that go on, now and then where no table shows it."""
+        for run in [run for run in self._runs if run.state is State.RUNNING]:
+            with self._printing:
+                run.episodes.refresh()
+                self._say(run, f"{_episodes(run)} episodes, return {_return(run)}")
+
+    def _say(self, run: Run, text: str) -> None:
+        line = f"{run.job.label} {run.job.seed}: {text}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def table(self) -> Group:

@@ -16,8 +16,11 @@ from numpy.typing import NDArray
 from soc_env.engine import seeding
 from soc_env.engine.scenario import Scenario
 from soc_env.engine.workers import available_threads, run_over_lanes
+from soc_env.memory import check_memory
 from soc_env.rendering.snapshot import Snapshot
 from soc_env.team import CONTROL_SIZE, JOINT_OBSERVATION_SIZE
+
+OBSERVATION_COPIES = 4  # this step's, the last one's, what they are split into, bounds of the space
 
 
 class Engine:
@@ -36,6 +39,8 @@ class Engine:
         self.scenario = scenario
         self.num_envs = num_envs
         self.num_threads = available_threads() if num_threads is None else num_threads
+        if num_envs > 1:
+            check_memory(_bytes_needed(scenario, num_envs), f"{num_envs:,} lanes of {scenario.env_id}")
         self.arrays = scenario.allocate(num_envs)
         self.controls = np.zeros((num_envs, CONTROL_SIZE), np.float32)
         self.verdicts = np.zeros(num_envs, np.int64)
@@ -169,6 +174,13 @@ class Engine:
     def _run(self, kernel: Any, mask: NDArray[np.bool_], *arguments: Any) -> None:
         everything = (self.scenario.parameters, self.arrays, mask, *arguments)
         run_over_lanes(kernel, everything, self.num_envs, self.num_threads)
+
+
+def _bytes_needed(scenario: Scenario, num_envs: int) -> int:
+    """About what the lanes take, from what one does: its state, its observations and its actions."""
+    (state_size,) = scenario.state_space.shape
+    shown = 4 * (OBSERVATION_COPIES * JOINT_OBSERVATION_SIZE + CONTROL_SIZE + state_size)
+    return num_envs * (shown + sum(array.nbytes for array in scenario.allocate(1)))
 
 
 def _plain(array: np.ndarray) -> np.ndarray:

@@ -66,6 +66,7 @@ class TeamVectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
             check_count("num_threads", num_threads)
         if render_mode is not None and render_mode not in RENDER_MODES:
             raise ValueError(f"render_mode must be None or one of {RENDER_MODES}, got {render_mode!r}")
+        self._engine = Engine(scenario, num_envs, num_threads)  # refuses more than there is memory for
         self.scenario = scenario
         self.num_envs = num_envs
         self.autoreset_mode = _autoreset_mode(autoreset_mode)
@@ -81,7 +82,6 @@ class TeamVectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.single_state_space = scenario.state_space
-        self._engine = Engine(scenario, num_envs, num_threads)
         self._observations: NDArray[np.float32] | None = None
         self._renderer: Renderer | None = None
 

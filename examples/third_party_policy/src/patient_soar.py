@@ -66,9 +66,11 @@ class PatientSOAR:
 
     def save(self, path: str | Path) -> None:
         """Write JSON that names the class, so that commands take the file as a team, too."""
-        Path(path).write_text(json.dumps({"class": "patient_soar:PatientSOAR", "wait": self.wait}) + "\n")
+        Path(path).write_text(
+            json.dumps({"class": "patient_soar:PatientSOAR", "wait": self.wait}) + "\n", "utf-8"
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read a file that `save` wrote."""
-        return cls(json.loads(Path(path).read_text())["wait"])
+        return cls(json.loads(Path(path).read_text("utf-8"))["wait"])
