@@ -74,8 +74,8 @@ class SharedActor(TeamActor):
             nn.functional.pad(observation[:, OBSERVATION_SLICES[a]], (0, self.largest - OBSERVATION_SIZES[a]))
             for a in AGENTS
         ]
-        which = torch.eye(len(AGENTS)).expand(len(observation), -1, -1)
-        outputs = self.body(torch.cat([torch.stack(own, 1), which], -1))
+        which = torch.eye(len(AGENTS), dtype=observation.dtype, device=observation.device)
+        outputs = self.body(torch.cat([torch.stack(own, 1), which.expand(len(observation), -1, -1)], -1))
         by_agent = {agent: outputs[:, i, : OUTPUT_SIZES[agent]] for i, agent in enumerate(AGENTS)}
         return torch.cat([by_agent[agent] for agent in CONTROL_SIZES], -1), by_agent[TRIAGE]
 

@@ -28,6 +28,7 @@ from torch.distributions import Categorical, Normal
 
 from agent_zoo.learning import checkpoint, loop
 from agent_zoo.learning.config import check, from_mapping, to_mapping
+from agent_zoo.learning.draws import normal, permutation
 from agent_zoo.learning.environment import make_env
 from agent_zoo.learning.networks import mlp
 from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
@@ -79,7 +80,7 @@ class PolicyConfig:
     epochs: int
     """Passes over each rollout."""
     minibatch_size: int
-    """Transitions in one gradient step."""
+    """Transitions in one gradient step; more than a rollout has: all of them."""
     clip: float
     """How far the probability ratio may move from 1 before its gradient is cut off."""
     entropy_coefficient: float
@@ -110,8 +111,9 @@ class PolicyConfig:
         check(math.isfinite(self.initial_log_std), "initial_log_std", self.initial_log_std, "finite")
         check(all(size >= 1 for size in self.hidden_sizes), "hidden_sizes", self.hidden_sizes, "positive")
         transitions = self.num_envs * self.rollout_steps
-        expectation = f"a divisor of num_envs * rollout_steps = {transitions}"
-        check(transitions % self.minibatch_size == 0, "minibatch_size", self.minibatch_size, expectation)
+        expectation = f"a divisor of num_envs * rollout_steps = {transitions}, or more than that"
+        fits = self.minibatch_size > transitions or transitions % self.minibatch_size == 0
+        check(fits, "minibatch_size", self.minibatch_size, expectation)
         expectation = f"a divisor of rollout_steps = {self.rollout_steps}"
         check(self.rollout_steps % self.noise_steps == 0, "noise_steps", self.noise_steps, expectation)
 
@@ -121,7 +123,9 @@ class TeamActor(nn.Module, ABC):
 
     def __init__(self, initial_log_std: float) -> None:
         super().__init__()
-        self.log_std = nn.Parameter(torch.full((CONTROL_SIZE,), initial_log_std))
+        self.log_std = nn.Parameter(
+            torch.full((CONTROL_SIZE,), initial_log_std, dtype=torch.float32, device="cpu")
+        )
         self.initial_std = math.exp(initial_log_std)
 
     @abstractmethod
@@ -239,7 +243,7 @@ class PolicyLearner(ABC):
 
     def draw_noise(self, num_envs: int) -> Tensor:
         """Standard normal exploration noise (num_envs, 36) for `draw`."""
-        return torch.randn(num_envs, CONTROL_SIZE, generator=self.generator)
+        return normal((num_envs, CONTROL_SIZE), self.generator)
 
     @torch.no_grad()
     def draw(self, observation: Tensor, noise: Tensor) -> Drawn:
@@ -273,9 +277,9 @@ class PolicyLearner(ABC):
         batch = rollout.flat()
         batch["target"] = (advantage + rollout["value"]).flatten()
         batch["advantage"] = standardized(advantage.flatten())
-        sums, count = torch.zeros(len(Losses._fields)), 0
+        sums, count = batch["target"].new_zeros(len(Losses._fields)), 0
         for _ in range(config.epochs):
-            order = torch.randperm(len(batch["target"]), generator=self.generator)
+            order = permutation(len(batch["target"]), self.generator)
             for chosen in order.split(config.minibatch_size):
                 minibatch = {name: tensor[chosen] for name, tensor in batch.items()}
                 losses = ppo_losses(self.actor, self.critic, minibatch, config.clip)
@@ -322,7 +326,7 @@ def team_actions(controls: NDArray[np.float32], verdict: NDArray[np.int64]) -> A
 def new_rollout(learner: PolicyLearner) -> Rollout:
     """Storage for what `collect` gathers."""
     config, scalar = learner.config, ((), torch.float32)
-    groups = learner.actor.grouped(torch.zeros(1, len(AGENTS))).shape[-1]
+    groups = learner.actor.grouped(learner.actor.log_std.new_zeros(1, len(AGENTS))).shape[-1]
     fields = {
         "observation": ((JOINT_OBSERVATION_SIZE,), torch.float32),
         "valued": ((learner.critic_inputs,), torch.float32),

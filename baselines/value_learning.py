@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from agent_zoo.learning import checkpoint, loop
 from agent_zoo.learning.config import check, from_mapping, to_mapping
+from agent_zoo.learning.draws import uniform
 from agent_zoo.learning.environment import make_env
 from agent_zoo.learning.networks import descend, track
 from agent_zoo.learning.normalizer import Normalizer
@@ -205,11 +206,11 @@ class ValueLearner(ABC):
         for agent in AGENTS:
             branches = _utility(self.networks, agent).branches(observation[:, self.see.parts[agent]])
             # The largest of sums with Gumbel noise is a draw from the softmax.
-            uniform = torch.rand(branches.shape, generator=self.generator).clamp_min(1e-30)
-            noise = -(-uniform.log()).log()
+            chance = uniform(branches.shape, self.generator).clamp_min(1e-30)
+            noise = -(-chance.log()).log()
             even.append(noise.argmax(-1))
             soft.append((branches / config.temperature + noise).argmax(-1))
-        kind = torch.rand((len(observation), self.choices.size), generator=self.generator)
+        kind = uniform((len(observation), self.choices.size), self.generator)
         drawn = torch.cat(even, -1).where(kind < config.epsilon, torch.cat(soft, -1))
         return drawn.masked_fill(kind >= config.epsilon + config.soft_epsilon, -1)
 
@@ -270,8 +271,8 @@ class Collector:
 
     def __init__(self, env: TeamVectorEnv, learner: ValueLearner) -> None:
         self.env, self.learner = env, learner
-        self.observation = torch.empty(0)
-        self._at_random = torch.empty(0)
+        self.observation: Tensor  # of all lanes as seen, from `begin` on
+        self._at_random: Tensor
 
     def begin(self, observations: Mapping[str, NDArray[np.float32]]) -> None:
         """Go on from these observations, at a step at which random choices are drawn anew."""
@@ -428,13 +429,14 @@ class ValueTraining:
     def learn_round(self, clock: loop.Clock) -> dict[str, float]:
         """Steps of every lane for as long as random choices are held, and updates after each."""
         self.learner.set_progress(clock.progress)
-        loss = torch.tensor(math.nan)
+        watched: dict[str, float] = {}
         for _ in range(self.config.noise_steps):
             clock.tick(self.collector.step(clock.vector_steps))
             if len(self.learner.replay) >= self.config.warmup:
                 for _ in range(self.config.updates):
                     loss = self.learner.update()
-        return {"loss": loss.item()}
+                watched = {"loss": loss.item()}
+        return watched
 
     def tensors(self) -> checkpoint.Tensors:
         learned = checkpoint.prefixed("learner", self.learner.tensors())

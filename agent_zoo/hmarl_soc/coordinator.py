@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical
 
 from agent_zoo.hmarl_soc.config import Config
+from agent_zoo.learning.draws import permutation, uniform
 from agent_zoo.learning.networks import descend, mlp
 from agent_zoo.learning.ppo import clipped_objective, standardized
 from agent_zoo.learning.rollout import Rollout, generalized_advantages
@@ -24,7 +25,8 @@ def directives() -> Tensor:
     for choice in range(NUM_DIRECTIVES):
         p, f = -1 + 2 * (choice % 4) / 3, choice // 4
         rows.append([p, 0.8 * p, p, f, p, 0.6 * p, 0.5 * p, 0.5 * f])
-    return torch.tensor(rows, dtype=torch.float32).reshape(NUM_DIRECTIVES, CONTROL_SIZES[COORDINATOR])
+    table = torch.tensor(rows, dtype=torch.float32, device="cpu")
+    return table.reshape(NUM_DIRECTIVES, CONTROL_SIZES[COORDINATOR])
 
 
 class CoordinatorActor(nn.Module):
@@ -71,13 +73,14 @@ class Decisions:
             **dict.fromkeys(("terminated", "truncated", "complete"), ((), torch.bool)),
         }
         self.completed = Rollout(num_steps, num_envs, fields, device)
+        of_lanes = torch.zeros(num_envs, dtype=torch.float32, device=device)
         self.open: dict[str, Tensor] = {
-            "observation": torch.zeros(num_envs, inputs, device=device),
-            "choice": torch.zeros(num_envs, dtype=torch.int64, device=device),
-            "log_prob": torch.zeros(num_envs, device=device),
-            "reward": torch.zeros(num_envs, device=device),
-            "discount": torch.ones(num_envs, device=device),
-            "age": torch.full((num_envs,), interval, device=device),
+            "observation": of_lanes.new_zeros(num_envs, inputs),
+            "choice": torch.zeros_like(of_lanes, dtype=torch.int64),
+            "log_prob": of_lanes.clone(),
+            "reward": of_lanes.clone(),
+            "discount": torch.ones_like(of_lanes),
+            "age": torch.full_like(of_lanes, interval, dtype=torch.int64),
         }
         self._step = 0
 
@@ -141,8 +144,8 @@ class Coordinator:
         logits = self.actor(observation)
         log_probs = (logits if self.config.learns else torch.zeros_like(logits)).log_softmax(-1)
         # Gumbel's trick rather than torch.multinomial: its draws come from our generator on any device.
-        uniform = torch.rand(log_probs.shape, generator=self.generator).to(log_probs.device)
-        choice = (log_probs - (-uniform.clamp_min(1e-12).log()).log()).argmax(-1)
+        chance = uniform(log_probs.shape, self.generator).to(log_probs.device)
+        choice = (log_probs - (-chance.clamp_min(1e-12).log()).log()).argmax(-1)
         return choice, log_probs.gather(-1, choice[:, None]).squeeze(-1)
 
     def choices(self, observation: Tensor) -> Tensor:
@@ -177,7 +180,7 @@ class Coordinator:
         sums: dict[str, Tensor] = {}
         count = 0
         for _ in range(self.config.epochs):
-            order = torch.randperm(len(batch["target"]), generator=self.generator)
+            order = permutation(len(batch["target"]), self.generator)
             for chosen in order.split(self.config.minibatch_size):
                 watched = self._learn({name: tensor[chosen] for name, tensor in batch.items()})
                 sums = {name: value + sums.get(name, 0.0) for name, value in watched.items()}

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from agent_zoo.hmarl_soc.config import Config
 from agent_zoo.hmarl_soc.critics import SegmentCritics
+from agent_zoo.learning.draws import normal
 from agent_zoo.learning.networks import descend, huber, track
 from agent_zoo.learning.replay import Batch
 from agent_zoo.learning.segments import SegmentNetwork, num_groups, own_entries
@@ -87,8 +88,10 @@ class Hunter:
         self.actor = HunterActor(config, own, groups, generator).to(config.device)
         self.critics = SegmentCritics(inputs, own, groups, hidden, config.action_knots, 2, generator)
         self.critics.to(config.device)
-        log_temperature = torch.tensor(math.log(config.hunter.initial_temperature), device=config.device)
-        self.log_temperature = nn.Parameter(log_temperature)
+        log_temperature = math.log(config.hunter.initial_temperature)
+        self.log_temperature = nn.Parameter(
+            torch.tensor(log_temperature, dtype=torch.float32, device=config.device)
+        )
         self.target_actor = copy.deepcopy(self.actor)
         self.target_critics = copy.deepcopy(self.critics)
         rate = config.hunter.learning_rate
@@ -105,7 +108,7 @@ class Hunter:
 
     def noise(self, count: int) -> Tensor:
         """Standard normal noise (count, 16) for the actor."""
-        return torch.randn(count, SIZE, generator=self.generator).to(self.log_temperature.device)
+        return normal((count, SIZE), self.generator).to(self.log_temperature.device)
 
     @torch.no_grad()
     def draw(self, observation: Tensor, noise: Tensor) -> Tensor:

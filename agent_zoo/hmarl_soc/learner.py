@@ -113,7 +113,7 @@ class TeamLearner:
             batches = {agent: self._draw(beta) for agent in (HUNTER, TRIAGE, RESPONDER)}
         next_controls, next_verdict = self.next_actions(batches[RESPONDER])
         watched: dict[str, Tensor] = {}
-        errors = torch.zeros(config.batch_size, device=self.config.device)
+        errors = torch.zeros(config.batch_size, dtype=torch.float32, device=self.config.device)
         for agent, update in (
             (HUNTER, lambda: self.hunter.update(batches[HUNTER], learn_actions, learn_actors)),
             (TRIAGE, lambda: self.triage.update(batches[TRIAGE])),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from agent_zoo.hmarl_soc.config import Config
 from agent_zoo.hmarl_soc.critics import SegmentCritics
+from agent_zoo.learning.draws import normal
 from agent_zoo.learning.networks import descend, huber, track
 from agent_zoo.learning.replay import Batch
 from agent_zoo.learning.segments import SegmentNetwork, num_groups, own_entries
@@ -87,9 +88,10 @@ class Responder:
 
     def noise(self, count: int) -> Tensor:
         """Gaussian noise (count, 12) for `draw`, of `noise_std` in the first lane to `largest_noise_std`."""
-        noise = torch.randn(count, SIZE, generator=self.generator)
+        noise = normal((count, SIZE), self.generator)
         first, last = math.log(self.config.noise_std), math.log(self.config.largest_noise_std)
-        spread = self.noise_scale * torch.linspace(first, last, count).exp()
+        steps = torch.linspace(first, last, count, dtype=noise.dtype, device=noise.device)
+        spread = self.noise_scale * steps.exp()
         return (spread[:, None] * noise).to(next(self.actor.parameters()).device)
 
     def critic_loss(self, batch: Batch, next_controls: Tensor, next_verdict: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,6 +16,7 @@ from agent_zoo.hmarl_soc.coordinator import Decisions
 from agent_zoo.hmarl_soc.learner import TeamLearner
 from agent_zoo.hmarl_soc.team import HMARLSOC
 from agent_zoo.learning import checkpoint, loop
+from agent_zoo.learning.draws import uniform
 from agent_zoo.learning.environment import make_env
 from agent_zoo.learning.sight import Sight, take_sight
 from agent_zoo.learning.start import load_start
@@ -53,7 +54,7 @@ class Collector:
         # Drawn at the first step of a rollout at the latest:
         self._noise: dict[str, Tensor] = {}
         self._at_random: dict[str, Tensor] = {}  # NaN where the agent decides
-        self.observation = torch.empty(0)
+        self.observation: Tensor  # of all lanes, from `begin` on
 
     def begin(self, observations: Mapping[str, NDArray[np.float32]]) -> None:
         """Go on from these observations."""
@@ -114,7 +115,7 @@ class Collector:
                 controls=controls,
                 verdict=verdict,
                 reward=reward,
-                triage_reward=reward - cost * false_escalation,
+                triage_reward=reward - cost * false_escalation.float(),
                 next_observation=last_seen,
                 terminated=terminated,
                 truncated=truncated,
@@ -127,8 +128,8 @@ class Collector:
         """Numbers of actions (num_envs, size) from [-1, 1], all but `random_share` of them NaN."""
         config, generator = self.config, self.learner.generator
         shape = (config.num_envs, CONTROL_SIZES[agent])
-        numbers = 2 * torch.rand(shape, generator=generator) - 1
-        chosen = torch.rand(shape, generator=generator) < config.random_share
+        numbers = 2 * uniform(shape, generator) - 1
+        chosen = uniform(shape, generator) < config.random_share
         return numbers.where(chosen, torch.nan).to(config.device)
 
     def tensors(self) -> checkpoint.Tensors:

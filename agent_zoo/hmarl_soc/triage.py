@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from agent_zoo.hmarl_soc.config import Config
+from agent_zoo.learning.draws import integers, uniform
 from agent_zoo.learning.networks import descend, mlp, track
 from agent_zoo.learning.replay import Batch
 from soc_env.team import NUM_VERDICTS, OBSERVATION_SIZES, OBSERVATION_SLICES, TRIAGE
@@ -65,8 +66,8 @@ class Triage:
     def draw(self, observation: Tensor, step: int) -> Tensor:
         """Exploring verdicts, int64 (n,), for the triage's observations (n, 64)."""
         count = len(observation)
-        anyone = torch.randint(NUM_VERDICTS, (count,), generator=self.generator)
-        explores = torch.rand(count, generator=self.generator) < self.epsilon(step)
+        anyone = integers(NUM_VERDICTS, count, self.generator)
+        explores = uniform((count,), self.generator) < self.epsilon(step)
         greedy = self.network.greedy(observation)
         return torch.where(explores.to(self.device), anyone.to(self.device), greedy)
 

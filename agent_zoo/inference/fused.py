@@ -137,8 +137,9 @@ class FusedTeam(nn.Module):
 def example_inputs(lanes: int) -> tuple[Tensor, Tensor, Tensor]:
     """Inputs of `FusedTeam.forward` for that many lanes, to trace it with."""
     width = CONTROL_SLICES[COORDINATOR].stop
-    observation, directive = torch.zeros(lanes, JOINT_OBSERVATION_SIZE), torch.zeros(lanes, width)
-    return observation, directive, torch.zeros(lanes, dtype=torch.int64)
+    age = torch.zeros(lanes, dtype=torch.int64, device="cpu")
+    observation = age.new_zeros((lanes, JOINT_OBSERVATION_SIZE), dtype=torch.float32)
+    return observation, observation.new_zeros(lanes, width), age
 
 
 def _entries(agent: str, memory: Tensor) -> Tensor:
@@ -177,7 +178,8 @@ def _of_segments(body: SegmentNetwork, memory: Tensor) -> tuple[Layer, list[Laye
     """The first layer, of all segments' entries for all segments at once, and the layers of each segment."""
     segments = len(body.own)
     means = body.mean_weight.repeat(segments, segments) / segments
-    weight = (torch.kron(torch.eye(segments), body.own_weight) + means).detach()
+    each = torch.eye(segments, dtype=means.dtype, device=means.device)
+    weight = (torch.kron(each, body.own_weight) + means).detach()
     return (weight * memory[:, None], body.which.detach().flatten()), _linears(body.rest)
 
 

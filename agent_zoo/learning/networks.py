@@ -10,6 +10,13 @@ import torch
 from torch import Tensor, nn
 
 
+class _Linear(nn.Linear):
+    """Without the default initialisation, which would draw from torch's global generator."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
 def mlp(
     inputs: int, hidden_sizes: Sequence[int], outputs: int, *, output_gain: float, generator: torch.Generator
 ) -> nn.Sequential:
@@ -26,8 +33,7 @@ def mlp(
     layers: list[nn.Module] = []
     for index, (before, after) in enumerate(itertools.pairwise(sizes)):
         is_output = index == len(hidden_sizes)
-        # skip_init: the default initialisation would draw from torch's global generator
-        layer = nn.utils.skip_init(nn.Linear, before, after)
+        layer = _Linear(before, after, dtype=torch.float32, device="cpu")
         nn.init.orthogonal_(layer.weight, output_gain if is_output else math.sqrt(2), generator=generator)
         nn.init.zeros_(layer.bias)
         layers.append(layer)
@@ -42,7 +48,7 @@ def hats(actions: Tensor, knots: int) -> Tensor:
     Each action has a weight for the two knots beside it, by how near they are, and none for the others, so
     that a network can tell what lies on the two sides of a step without bending far away from it.
     """
-    places = torch.linspace(-1.0, 1.0, knots, device=actions.device)
+    places = torch.linspace(-1.0, 1.0, knots, dtype=actions.dtype, device=actions.device)
     distance = (actions[..., None] - places).abs() * ((knots - 1) / 2)
     return (1.0 - distance).clamp_min(0.0).flatten(-2)
 

@@ -28,14 +28,20 @@ class Normalizer(nn.Module):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(size))
-        self.register_buffer("variance", torch.ones(size))
-        self.register_buffer("covariance", torch.ones(size))
-        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("mean", torch.zeros(size, dtype=torch.float32, device="cpu"))
+        self.register_buffer("variance", torch.ones(size, dtype=torch.float32, device="cpu"))
+        self.register_buffer("covariance", torch.ones(size, dtype=torch.float32, device="cpu"))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64, device="cpu"))
 
     @torch.no_grad()
     def observe(self, before: Tensor, after: Tensor) -> None:
-        """Take account of observations (n, size) of successive steps of the same episodes."""
+        """Take account of observations (n, size) of successive steps of the same episodes; n may be 0.
+
+        Raises:
+            ValueError: an observation is not finite, or too large for its square to be; nothing has changed.
+        """
+        if len(before) == 0:  # all episodes have just ended, and nothing has no mean
+            return
         mean = before.mean(0)
         total = self.count + len(before)
         share = (len(before) / total).float()
@@ -44,8 +50,13 @@ class Normalizer(nn.Module):
         deviation = before - mean
         variance = deviation.square().mean(0)
         covariance = (deviation * (after - mean)).mean(0)
-        self.variance += share * (variance - self.variance) + between
-        self.covariance += share * (covariance - self.covariance) + between
+        variance = self.variance + (share * (variance - self.variance) + between)
+        covariance = self.covariance + (share * (covariance - self.covariance) + between)
+        if not (variance + covariance).isfinite().all():
+            largest = torch.cat([before, after]).abs().max().item()
+            raise ValueError(f"observations must be finite, and so must their squares, got {largest:g}")
+        self.variance.copy_(variance)
+        self.covariance.copy_(covariance)
         self.mean += share * difference
         self.count.copy_(total)
 

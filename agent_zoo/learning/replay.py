@@ -83,7 +83,9 @@ class PrioritizedReplay:
         Args:
             beta: how far the weights undo the priorities: 0 not at all, 1 wholly.
         """
-        uniform = torch.rand(batch_size, dtype=torch.float64, generator=self.generator).numpy()
+        uniform = torch.rand(
+            batch_size, dtype=torch.float64, generator=self.generator, device=self.generator.device
+        ).numpy()
         entries = self.tree.find((np.arange(batch_size) + uniform) * (self.tree.total / batch_size))
         # weight = (len * probability) ** -beta over the largest in the batch: the total cancels
         priorities = self.tree.priorities(entries)
@@ -144,9 +146,9 @@ def look_ahead(
     """
     newest = (replay.added - 1) % replay.capacity
     now = torch.from_numpy(entries).to(replay.fields["terminated"].device)
-    sums = {name: torch.zeros(len(now), device=now.device) for name in rewards}
-    weight = torch.ones(len(now), device=now.device)
-    goes_on = torch.ones(len(now), dtype=torch.bool, device=now.device)
+    sums = {name: torch.zeros_like(now, dtype=torch.float32) for name in rewards}
+    weight = torch.ones_like(now, dtype=torch.float32)
+    goes_on = torch.ones_like(now, dtype=torch.bool)
     for ahead in range(steps):
         if ahead > 0:
             over = replay.fields["terminated"][now] | replay.fields["truncated"][now]

@@ -35,7 +35,7 @@ def own_entries(env_id: str, agent: str) -> Tensor:
         segment, _, kind = field.name.partition(".")
         if kind and field.size == 1:
             kinds.setdefault(kind, []).append(OBSERVATION_SLICES[agent].start + field.start)
-    return torch.tensor(list(kinds.values())).T
+    return torch.tensor(list(kinds.values()), dtype=torch.int64, device="cpu").T
 
 
 class SegmentNetwork(nn.Module):
@@ -65,10 +65,13 @@ class SegmentNetwork(nn.Module):
         segments, kinds = own.shape
         self.register_buffer("own", own, persistent=False)  # the scenario says
         first, *rest = hidden_sizes
-        self.mean_weight = nn.Parameter(torch.empty(kinds, first))
-        self.own_weight = nn.Parameter(torch.empty(kinds, first))
-        self.extra_weight = nn.Parameter(torch.empty(extra, first)) if extra else None
-        self.which = nn.Parameter(torch.zeros(segments, first))
+
+        def zeros(rows: int) -> nn.Parameter:
+            return nn.Parameter(torch.zeros(rows, first, dtype=torch.float32, device="cpu"))
+
+        self.mean_weight, self.own_weight = zeros(kinds), zeros(kinds)
+        self.extra_weight = zeros(extra) if extra else None
+        self.which = zeros(segments)
         for weight in (self.mean_weight, self.own_weight, self.extra_weight):
             if weight is not None:
                 nn.init.orthogonal_(weight, math.sqrt(2), generator=generator)
@@ -80,7 +83,8 @@ class SegmentNetwork(nn.Module):
         """What seen (batch, inputs) gives the first layer, (batch, segments, units)."""
         segments = len(self.own)
         # One product of all segments is several times faster than small ones of each and of the means.
-        own = torch.kron(torch.eye(segments, device=seen.device), self.own_weight)
+        each = torch.eye(segments, dtype=seen.dtype, device=seen.device)
+        own = torch.kron(each, self.own_weight)
         means = self.mean_weight.repeat(segments, segments) / segments
         entries = seen.index_select(-1, self.own.flatten())
         return torch.addmm(self.which.flatten(), entries, own + means).unflatten(-1, (segments, -1))

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from agent_zoo.learning.draws import integers, normal
 from agent_zoo.learning.normalizer import Normalizer
 from soc_env.faces.vector import TeamVectorEnv
 from soc_env.team import (
@@ -68,7 +69,8 @@ def take_sight(env: TeamVectorEnv, steps: int, seed: int) -> Sight:
 
     Args:
         env: is reset with `seed`.
-        steps: 0 leaves observations as they are.
+        steps: of every lane. If fewer than two of all lanes together go on, observations stay as they are:
+            that an entry lasts, or changes at all, cannot be told from one.
         seed: a training seed.
     """
     normalizer = Normalizer(JOINT_OBSERVATION_SIZE)
@@ -81,10 +83,10 @@ def take_sight(env: TeamVectorEnv, steps: int, seed: int) -> Sight:
         goes_on = ~torch.from_numpy(terminations | truncations)
         normalizer.observe(before[goes_on], after[goes_on])
         before = after
-    return Sight(normalizer)
+    return Sight(normalizer if normalizer.count >= 2 else Normalizer(JOINT_OBSERVATION_SIZE))
 
 
 def _random_actions(num_envs: int, generator: torch.Generator) -> dict[str, Any]:
-    controls = (0.1 * torch.randn(num_envs, CONTROL_SIZE, generator=generator)).clamp(-1.0, 1.0).numpy()
-    verdicts = torch.randint(NUM_VERDICTS, (num_envs,), generator=generator).numpy()
+    controls = (0.1 * normal((num_envs, CONTROL_SIZE), generator)).clamp(-1.0, 1.0).numpy()
+    verdicts = integers(NUM_VERDICTS, num_envs, generator).numpy()
     return {a: verdicts if a == TRIAGE else controls[:, CONTROL_SLICES[a]] for a in AGENTS}

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from agent_zoo.hmarl_soc.explainer.config import ExplainerConfig
+from agent_zoo.learning.draws import normal
 
 
 class AttentionExplainer(nn.Module):
@@ -22,15 +23,15 @@ class AttentionExplainer(nn.Module):
         super().__init__()
         size, heads, keys = config.token_size, config.heads, config.key_size
 
-        def normal(*shape: int, std: float) -> nn.Parameter:
-            return nn.Parameter(std * torch.randn(shape, generator=generator))
+        def drawn(*shape: int, std: float) -> nn.Parameter:
+            return nn.Parameter(std * normal(shape, generator))
 
-        self.identity = normal(entries, size, std=1.0)
-        self.direction = normal(entries, size, std=1.0)
-        self.key = normal(heads, size, keys, std=size**-0.5)
+        self.identity = drawn(entries, size, std=1.0)
+        self.direction = drawn(entries, size, std=1.0)
+        self.key = drawn(heads, size, keys, std=size**-0.5)
         # The query starts small, so that the attention starts nearly uniform.
-        self.query = normal(heads, keys, std=0.1)
-        self.query_of_mean = normal(heads, size, keys, std=0.1 * size**-0.5)
+        self.query = drawn(heads, keys, std=0.1)
+        self.query_of_mean = drawn(heads, size, keys, std=0.1 * size**-0.5)
 
     def scores(self, seen: Tensor) -> Tensor:
         """What the softmax is taken of, (batch, heads, entries).

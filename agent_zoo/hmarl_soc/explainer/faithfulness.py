@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from agent_zoo.learning.draws import integers, permutation, uniform
+
 Weigh = Callable[[Tensor], Tensor]
 
 DONORS = 4
@@ -35,12 +37,12 @@ def curves(weigh: Weigh, seen: Tensor, importance: Tensor, generator: torch.Gene
     count, entries = seen.shape
     place = importance.argsort(dim=-1, descending=True, stable=True).argsort(-1)
     # Shifted, and not drawn, so that no observation gives values to itself.
-    order = torch.randperm(count, generator=generator)
+    order = permutation(count, generator)
     others = [
         seen[order[(order.argsort() + shift) % count]] for shift in range(1, min(DONORS, count - 1) + 1)
     ]
     decided = weigh(seen)
-    found = torch.zeros(2, count, entries + 1)
+    found = seen.new_zeros(2, count, entries + 1)
     for k in range(entries + 1):
         first = place < k
         for other in others:
@@ -77,7 +79,7 @@ def by_regression(weigh: Weigh, seen: Tensor, background: Tensor) -> Tensor:
     centred, decided = background - mean, weigh(background)
     covariance = centred.T @ centred / len(centred)
     # Entries that are the same in two places have no weights of their own without a little ridge.
-    ridge = 1e-3 * covariance.diagonal().mean().clamp_min(1e-12) * torch.eye(len(covariance))
+    ridge = torch.diag_embed((1e-3 * covariance.diagonal().mean().clamp_min(1e-12)).expand(len(covariance)))
     target = centred.T @ (decided - decided.mean(0)) / len(centred)
     weights = torch.linalg.solve(covariance + ridge, target)
     return weights.norm(dim=-1) * (seen - mean).abs()
@@ -85,7 +87,7 @@ def by_regression(weigh: Weigh, seen: Tensor, background: Tensor) -> Tensor:
 
 def at_random(seen: Tensor, generator: torch.Generator) -> Tensor:
     """Importance (n, entries) that means nothing: another random order for every observation."""
-    return torch.rand(seen.shape, generator=generator)
+    return uniform(seen.shape, generator)
 
 
 def one_a_lane(gathered: Tensor, generator: torch.Generator) -> Tensor:
@@ -94,7 +96,8 @@ def one_a_lane(gathered: Tensor, generator: torch.Generator) -> Tensor:
     Lanes are independent of each other, and so are these; successive observations are not.
     """
     steps, lanes = gathered.shape[:2]
-    return gathered[torch.randint(steps, (lanes,), generator=generator), torch.arange(lanes)]
+    drawn = integers(steps, lanes, generator)
+    return gathered[drawn, torch.arange(lanes, device=drawn.device)]
 
 
 def rankings(

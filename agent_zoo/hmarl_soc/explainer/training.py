@@ -28,6 +28,7 @@ from agent_zoo.hmarl_soc.explainer.config import ExplainerConfig
 from agent_zoo.hmarl_soc.explainer.decisions import decisions
 from agent_zoo.hmarl_soc.explainer.team import TeamExplainer
 from agent_zoo.hmarl_soc.team import HMARLSOC
+from agent_zoo.learning.draws import integers, uniform
 from agent_zoo.learning.networks import descend
 from soc_env.team import OBSERVATION_SLICES
 
@@ -150,17 +151,17 @@ def relaxed_top_k(places: Tensor, temperature: float, generator: torch.Generator
         places: (rows, entries), logarithms of the probabilities of being the first.
     """
     rows, entries = places.shape
-    exponent = torch.rand(rows, 1, generator=generator)
+    exponent = uniform((rows, 1), generator)
     k = (exponent * math.log(entries)).exp().long().clamp(1, max(1, entries - 1))
-    uniform = torch.rand(places.shape, generator=generator).clamp(1e-9, 1 - 1e-7)
-    drawn = places - (-uniform.log()).log()
+    chance = uniform(places.shape, generator).clamp(1e-9, 1 - 1e-7)
+    drawn = places - (-chance.log()).log()
     ordered = drawn.detach().sort(-1, descending=True).values
     step = (ordered.gather(-1, k - 1) + ordered.gather(-1, k.clamp_max(entries - 1))) / 2
     return torch.sigmoid((drawn - step) / temperature)
 
 
 def _draw(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    return rows[torch.randint(len(rows), (count,), generator=generator)]
+    return rows[integers(len(rows), count, generator)]
 
 
 def _distance(one: Tensor, other: Tensor) -> Tensor:
