@@ -17,6 +17,7 @@ from agent_zoo.learning.config import ConfigError
 from agent_zoo.learning.environment import make_env
 from agent_zoo.learning.episode_log import read_episodes
 from agent_zoo.learning.normalizer import Normalizer
+from agent_zoo.learning.run_directory import RunDirectory
 from agent_zoo.learning.sight import take_sight
 from soc_env.policy import TeamPolicy, load_policy
 from soc_env.team import (
@@ -277,9 +278,10 @@ def test_a_killed_run_resumes_to_the_same_bytes(
     ],
 )
 def test_training_that_diverges_names_step_agent_and_checkpoint(
-    tmp_path: Path, agent: str, spoil: object
+    tmp_path: Path, agent: str, spoil: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rounds = 0
+    monkeypatch.setattr(RunDirectory, "checkpoint_due", lambda run: rounds < 3)
 
     def on_round(learner: TeamLearner, step: int) -> None:
         nonlocal rounds

@@ -34,9 +34,14 @@ def save_checkpoint(folder: Path, step: int, tensors: Mapping[str, NDArray[Any]]
     Args:
         folder: the run's checkpoints; created if need be.
         step: environment steps so far; names the checkpoint and orders it.
-        tensors: arrays by name.
+        tensors: arrays by name; what was learned is named `learner....`.
         rest: anything JSON can hold.
+
+    Raises:
+        FloatingPointError: what was learned is not finite; nothing was written.
     """
+    if found := not_finite(part("learner", tensors)):
+        raise FloatingPointError(f"what was learned must be finite, got {found}")
     folder.mkdir(parents=True, exist_ok=True)
     final = folder / f"step-{step:012d}"
     temporary = folder / f".{final.name}.tmp"
@@ -61,8 +66,14 @@ def latest_checkpoint(folder: Path) -> Path | None:
 
 
 def load_checkpoint(path: Path) -> tuple[Tensors, Any]:
-    """Tensors by name and the rest, as given to `save_checkpoint`."""
+    """Tensors by name and the rest, as given to `save_checkpoint`.
+
+    Raises:
+        ValueError: what was learned is not finite.
+    """
     tensors = safetensors.load_file(path / "tensors.safetensors")
+    if found := not_finite(part("learner", tensors)):
+        raise ValueError(f"what a checkpoint has learned must be finite, got {found} in {path}")
     return tensors, json.loads((path / "rest.json").read_text("utf-8"))
 
 
@@ -83,6 +94,14 @@ class CheckpointClock:
     def took(self, seconds: float) -> None:
         """A checkpoint has just been written, which took `seconds`."""
         self._last, self._cost = time.monotonic(), seconds
+
+
+def not_finite(tensors: Mapping[str, NDArray[Any]]) -> str | None:
+    """The first number that is NaN or infinite and where it is, for a message; None where all are finite."""
+    for name, array in tensors.items():
+        if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
+            return f"{array[~finite][0]} in {name}"
+    return None
 
 
 def prefixed(prefix: str, tensors: Mapping[str, NDArray[Any]]) -> Tensors:

@@ -60,7 +60,7 @@ class Training(Protocol):
         ...
 
     def tensors(self) -> Tensors:
-        """Everything that later rounds depend on."""
+        """Everything that later rounds depend on; what was learned is named `learner....`."""
         ...
 
     def load_tensors(self, tensors: Mapping[str, NDArray[Any]]) -> None:
@@ -113,20 +113,20 @@ def run(
     if files.restored:
         training.load_tensors(files.restored)
     with files, EpisodeProgress(f"{name} {seed}", config.num_episodes, clock.episodes.count, progress) as bar:
-        while not clock.episodes.full:
-            try:
+        try:
+            while not clock.episodes.full:
                 watched = training.learn_round(clock)
-            except FloatingPointError as error:
-                last_good = files.last_checkpoint or "none was written yet"
-                message = f"step {clock.step}: {error}; last good checkpoint: {last_good}"
-                raise FloatingPointError(message) from None
-            recent = clock.episodes.recent_return
-            files.log(clock.step, {**watched, "recent_return": recent})
-            bar.update(clock.episodes.count, recent)
-            if on_round:
-                on_round(clock)
-            if files.checkpoint_due():
-                files.save_checkpoint(clock.step, training.tensors())
-        training.save_policy(files.path / POLICY_FILE)
+                recent = clock.episodes.recent_return
+                files.log(clock.step, {**watched, "recent_return": recent})
+                bar.update(clock.episodes.count, recent)
+                if on_round:
+                    on_round(clock)
+                if files.checkpoint_due():
+                    files.save_checkpoint(clock.step, training.tensors())
+            training.save_policy(files.path / POLICY_FILE)
+        except FloatingPointError as error:
+            last_good = files.last_checkpoint or "none was written yet"
+            message = f"step {clock.step}: {error}; last good checkpoint: {last_good}"
+            raise FloatingPointError(message) from None
         files.finish(clock.step)
     return files.path / POLICY_FILE

@@ -13,7 +13,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from agent_zoo.files import write_atomically
-from agent_zoo.learning.checkpoint import Tensors
+from agent_zoo.learning.checkpoint import Tensors, not_finite
 
 
 def save_policy_file(
@@ -34,17 +34,19 @@ def save_policy_file(
         config: anything JSON can hold.
         env_id: the scenario that the policy is for.
         version: of the policy.
+
+    Raises:
+        FloatingPointError: a number is not finite; nothing was written.
     """
     about = {"class": class_name, "config": json.dumps(config), "env_id": env_id, "version": version}
-    contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    write_atomically(Path(path), _with_sorted_metadata(safetensors.numpy.save(contiguous, about)))
+    _write(path, tensors, about)
 
 
 def load_policy_file(path: Path, class_name: str) -> tuple[Tensors, dict[str, Any]]:
     """Tensors, 16-bit ones widened, and metadata {class, config, env_id, version}, config decoded.
 
     Raises:
-        ValueError: the file holds a policy of another class.
+        ValueError: the file holds a policy of another class, or a number that is not finite.
     """
     stored, about = _read(path)
     tensors = {
@@ -53,6 +55,8 @@ def load_policy_file(path: Path, class_name: str) -> tuple[Tensors, dict[str, An
     }
     if about.get("class") != class_name:
         raise ValueError(f"path must hold a policy of {class_name}, got {path} of {about.get('class')}")
+    if found := not_finite(tensors):
+        raise ValueError(f"path must hold a policy whose numbers are finite, got {path} with {found}")
     return tensors, {**about, "config": json.loads(about["config"])}
 
 
@@ -60,13 +64,23 @@ def halve_policy_file(source: Path, path: Path) -> None:
     """Write the policy of one file into another with its matrices as 16-bit floats, in half the space.
 
     Vectors stay as they are: they are small, and variances among them need the range of 32 bits.
+
+    Raises:
+        FloatingPointError: a number of a matrix is too large for 16 bits; nothing was written.
     """
     tensors, about = _read(source)
     halved = {
         name: array.astype(np.float16) if array.ndim > 1 and array.dtype == np.float32 else array
         for name, array in tensors.items()
     }
-    write_atomically(Path(path), _with_sorted_metadata(safetensors.numpy.save(halved, about)))
+    _write(path, halved, about)
+
+
+def _write(path: Path, tensors: Mapping[str, NDArray[Any]], about: dict[str, str]) -> None:
+    if found := not_finite(tensors):
+        raise FloatingPointError(f"a policy's numbers must be finite, got {found}")
+    contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    write_atomically(Path(path), _with_sorted_metadata(safetensors.numpy.save(contiguous, about)))
 
 
 def _read(path: Path) -> tuple[Tensors, dict[str, Any]]:
