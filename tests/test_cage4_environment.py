@@ -98,7 +98,7 @@ def test_a_saved_state_goes_on_exactly():
             np.testing.assert_array_equal(one[0][agent], two[0][agent])
         np.testing.assert_array_equal(one[1], two[1])
         np.testing.assert_array_equal(one[5], two[5])
-    with pytest.raises(ValueError, match=r"saved state must have 'roots' of shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"saved state 'roots' is uint64\(2,\), expected uint64\(3,\)"):
         Cage4VectorEnv(RecordedLanes(3)).load_state(saved)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from soc_env import soc_v0
 from soc_env.team import AGENTS, TRIAGE, join_observations
+from tests.faces import to_bytes
 
 CONFIG = {"hosts_per_segment": 20, "max_steps": 40}
 
@@ -180,6 +181,42 @@ def test_a_saved_state_of_another_size_is_refused_and_changes_nothing():
     with pytest.raises(ValueError, match="another config or number of lanes"):
         env.load_state(smaller.save_state())
     np.testing.assert_array_equal(env.state(), before)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda saved: list(saved), TypeError, "must be a mapping of arrays by name, got list"),
+        (lambda saved: saved | {"extra": np.zeros(3)}, ValueError, r"unknown ones \['extra'\]"),
+        (lambda saved: {"observations": saved["observations"]}, ValueError, "lacks the arrays"),
+        *(
+            (lambda saved, cut=cut: saved | {"observations": cut(saved["observations"])}, ValueError, message)
+            for cut, message in [
+                (
+                    lambda rows: rows[:, :-1],
+                    r"'observations' is float32\(3, 351\), expected float32\(3, 352\)",
+                ),
+                (lambda rows: rows[:2], r"is float32\(2, 352\)"),
+                (lambda rows: rows[0], r"is float32\(352,\)"),
+                (lambda rows: rows.astype(np.float64), "is float64"),
+                (lambda rows: rows.astype(object), "is object"),
+            ]
+        ),
+    ],
+)
+def test_a_saved_state_that_does_not_fit_is_refused_and_changes_nothing(change, error, message):
+    env = soc_v0.vector_env(3, **CONFIG)
+    env.reset(seed=2)
+    before = to_bytes(env.save_state())
+    with pytest.raises(error, match=message):
+        env.load_state(change(soc_v0_state(seed=3)))
+    assert to_bytes(env.save_state()) == before
+
+
+def soc_v0_state(seed):
+    env = soc_v0.vector_env(3, **CONFIG)
+    env.reset(seed=seed)
+    return env.save_state()
 
 
 def test_observations_handed_out_are_never_written_to_again():

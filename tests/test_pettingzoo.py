@@ -25,10 +25,12 @@ from pettingzoo.test import (
     seed_test,
 )
 from pettingzoo.test.state_test import state_test
+from pettingzoo.utils import BaseParallelWrapper
 from pettingzoo.utils.conversions import aec_to_parallel, parallel_to_aec
 
 from soc_env import soc_v0
 from soc_env.team import AGENTS, COORDINATOR
+from soc_env.wrappers import continuous_actions, leak_free
 from tests.faces import CONFIG, to_bytes
 
 # What PettingZoo's tests remark about any team of unlike agents whose observations hold noise and
@@ -37,7 +39,6 @@ remarks_expected = pytest.mark.filterwarnings(
     "error",
     "ignore:We recommend agents to be named",
     "ignore:Agent's (minimum|maximum) observation space value is -?infinity",
-    "ignore:Agent's maximum and minimum observation space values are equal",
     "ignore:Agents have different (observation|action) space sizes",
     "ignore:Observations are different shapes",
     "ignore:Observation numpy array is all zeros",
@@ -194,6 +195,49 @@ def test_within_a_cycle_nothing_moves_until_the_last_agent_has_acted() -> None:
         assert np.array_equal(env.state(), before)
     env.step(env.action_space(AGENTS[-1]).sample())
     assert not np.array_equal(env.state(), before)
+
+
+# What is handed out, and what is taken after the end
+
+
+@pytest.mark.parametrize("face", [soc_v0.parallel_env, soc_v0.env], ids=["parallel", "aec"])
+def test_each_agent_has_metrics_of_its_own(face: Any) -> None:
+    env = face(**CONFIG | {"max_steps": 1})
+    env.reset(seed=0)
+    if face is soc_v0.env:
+        for agent in AGENTS:
+            env.step(env.action_space(agent).sample())
+        infos = env.infos
+    else:
+        *_, infos = env.step(random_actions(env))
+    infos[COORDINATOR]["episode_metrics"]["length"] = -1
+    assert [infos[agent]["episode_metrics"]["length"] for agent in AGENTS] == [-1, 1, 1, 1]
+
+
+def test_what_the_aec_env_shows_can_be_changed_without_changing_what_it_shows_next() -> None:
+    env = soc_v0.env(**CONFIG)
+    env.reset(seed=0)
+    before = env.observe(COORDINATOR).copy()
+    env.observe(COORDINATOR)[:] = 7.0
+    env.last()[0][:] = 7.0
+    assert np.array_equal(env.observe(COORDINATOR), before)
+
+
+@pytest.mark.parametrize("wrap", [lambda env: env, continuous_actions, leak_free, BaseParallelWrapper])
+def test_after_the_end_nobody_acts_and_nobody_is_told_anything(wrap: Any) -> None:
+    env = wrap(soc_v0.parallel_env(**CONFIG | {"max_steps": 1}))
+    with pytest.raises(RuntimeError, match="before reset"):
+        env.step({})
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match="exactly the agents"):
+        env.step({})
+    actions = random_actions(env)
+    env.step(actions)
+    state = env.state()
+    assert env.step({}) == ({}, {}, {}, {}, {})
+    assert np.array_equal(env.state(), state)
+    with pytest.raises(RuntimeError, match="after the end"):
+        env.step(actions)
 
 
 # Copies

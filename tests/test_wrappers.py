@@ -171,9 +171,8 @@ def test_steps_before_reset_and_after_the_end_fail_as_without_a_wrapper(wrapper:
     env.reset(seed=0)
     while env.agents:
         env.step(actions.pop())
-    for late in ({}, sample_actions(env, 1)[0]):
-        with pytest.raises(RuntimeError, match="after the end"):
-            env.step(late)
+    with pytest.raises(RuntimeError, match="after the end"):
+        env.step(sample_actions(env, 1)[0])
     env = wrapper(MAKE["aec"]())
     env.reset(seed=0)
     for agent in env.agent_iter():

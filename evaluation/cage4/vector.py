@@ -26,7 +26,9 @@ from evaluation.cage4.truth import Truth, state
 from soc_env import soc_v0
 from soc_env.engine import seeding
 from soc_env.engine.actions import read_batch
+from soc_env.engine.engine import checked_state
 from soc_env.engine.fields import Field
+from soc_env.faces.vector import tell_seeds
 from soc_env.soc_v0.scenario import SocV0
 from soc_env.team import (
     CONTROL_SIZE,
@@ -96,9 +98,10 @@ class Cage4VectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
         self._truth = Truth(self.num_envs)
         self._controls = np.zeros((self.num_envs, CONTROL_SIZE), np.float32)
         self._verdicts = np.zeros(self.num_envs, np.int64)
-        self._roots = seeding.root_keys([seeding.fresh_seed()] * self.num_envs)
-        self._numbers = np.arange(self.num_envs)
-        self._episodes = np.full(self.num_envs, -1)
+        self._roots = np.zeros(self.num_envs, np.uint64)
+        self._numbers = np.zeros(self.num_envs, np.int64)
+        self._episodes = np.zeros(self.num_envs, np.int64)
+        self._seed([seeding.fresh_seed()] * self.num_envs, np.arange(self.num_envs))
         self._played = np.zeros((self.num_envs, INTERFACE.episode_steps, NUM_ZONES), np.int16)
         self._frame: Frame | None = None
         self._observations = np.empty(0, np.float32)
@@ -165,18 +168,17 @@ class Cage4VectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
         """Go on where `save_state` was called: CybORG plays the lanes' episodes again up to there.
 
         Raises:
-            ValueError: arrays of other lanes.
+            TypeError, ValueError: other arrays, or of other lanes; nothing has changed then.
             RuntimeError: CybORG did not come to the same place.
         """
         own = self._saved()
-        for name, array in own.items():
-            if name not in saved or saved[name].shape != array.shape:
-                raise ValueError(f"saved state must have {name!r} of shape {array.shape}")
-        steps = np.unique(saved["evidence.step"])
+        given = checked_state(saved, own)
+        steps = np.unique(given["evidence.step"])
         if len(steps) > 1:
             raise ValueError(f"saved lanes must be at one step, got {steps.tolist()}")
         for name, array in own.items():
-            array[...] = saved[name]
+            array[...] = given[name]
+        self.np_random = np.random.default_rng()  # by which Gymnasium means that the seed is unknown
         frame = self._lanes.reset(np.ones(self.num_envs, np.bool_), self._seeds())
         for step in range(int(steps[0])):
             frame = self._lanes.step(self._played[:, step].astype(np.int64))
@@ -192,7 +194,7 @@ class Cage4VectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
 
     def _saved(self) -> dict[str, NDArray[Any]]:
         """The arrays themselves."""
-        own = {
+        own: dict[str, NDArray[Any]] = {
             "roots": self._roots,
             "numbers": self._numbers,
             "episodes": self._episodes,
@@ -202,7 +204,8 @@ class Cage4VectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
         remembered = {f"evidence.{name}": array for name, array in self._adapter.evidence.arrays().items()}
         return own | remembered | {f"truth.{name}": array for name, array in self._truth.arrays().items()}
 
-    def _seed(self, seeds: Sequence[int], numbers: NDArray[np.int64]) -> None:
+    def _seed(self, seeds: list[int], numbers: NDArray[np.int64]) -> None:
+        tell_seeds(self, seeds)
         self._roots[:], self._numbers[:], self._episodes[:] = seeding.root_keys(seeds), numbers, -1
 
     def _seeds(self) -> list[int]:

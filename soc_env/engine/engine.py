@@ -33,6 +33,7 @@ class Engine:
         over: bool (num_envs,), lanes whose episode has ended and that were not reset since.
         episodes: int64 (num_envs,), how many episodes of its seed each lane has finished or left;
             -1 before the first reset.
+        seeded: bool (num_envs,), lanes that were ever seeded.
     """
 
     def __init__(self, scenario: Scenario, num_envs: int, num_threads: int | None = None) -> None:
@@ -51,7 +52,7 @@ class Engine:
         self.episodes = np.full(num_envs, -1, np.int64)
         self._lane_keys = np.zeros(num_envs, np.uint64)
         self._episode_keys = np.zeros(num_envs, np.uint64)
-        self._seeded = np.zeros(num_envs, np.bool_)
+        self.seeded = np.zeros(num_envs, np.bool_)
         self._everyone = np.ones(num_envs, np.bool_)
 
     def seed(
@@ -69,24 +70,19 @@ class Engine:
         seeding.fold_lanes(roots, lanes, lane_keys, network_keys)
         self._lane_keys[mask] = lane_keys[mask]
         self.episodes[mask] = -1
-        self._seeded |= mask
+        self.seeded |= mask
         self._run(self.scenario.kernels.draw_network, mask, network_keys)
 
     def reset(
         self, mask: NDArray[np.bool_] | None = None, observations: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Begin the next episode of the lanes in `mask` (default: all).
+        """Begin the next episode of the lanes in `mask` (default: all), which were seeded before.
 
         Returns:
             Joint observations, float32 (num_envs, 352): `observations`, in which only the rows of
             these lanes were written, or a new array, in which the others are zero.
         """
         mask = self._everyone if mask is None else mask
-        unseeded = mask & ~self._seeded
-        if unseeded.any():
-            # Drawn here and not before, so that copies of an environment that nobody seeded differ.
-            root = seeding.root_keys([seeding.fresh_seed()])[0]
-            self.seed(np.full(self.num_envs, root), np.arange(self.num_envs), unseeded)
         if observations is None:
             observations = np.zeros((self.num_envs, JOINT_OBSERVATION_SIZE), np.float32)
         self.episodes[mask] += 1
@@ -144,25 +140,21 @@ class Engine:
         """Copies of all arrays that the future depends on, as raw bytes or plain numbers, by name."""
         return {name: _plain(array).copy() for name, array in self._saved_arrays().items()}
 
-    def load_state(self, saved: Mapping[str, np.ndarray]) -> None:
+    def load_state(self, saved: Mapping[str, np.ndarray], also: Mapping[str, np.ndarray]) -> None:
         """Continue exactly where `save_state` was called, on an engine of the same config and size.
 
+        Args:
+            saved: what `save_state` gave, and what the caller has added to it.
+            also: arrays to be filled with those additions, by name.
+
         Raises:
-            ValueError: a missing or unknown array, or one of another shape; nothing is changed then.
+            TypeError: `saved` is no mapping.
+            ValueError: a missing or unknown array, or one of another shape or dtype. Nothing is changed then.
         """
-        arrays = {name: _plain(array) for name, array in self._saved_arrays().items()}
-        if saved.keys() != arrays.keys():
-            raise ValueError(f"saved state has arrays {sorted(saved)}, expected {sorted(arrays)}")
-        for name, array in arrays.items():
-            given = np.asarray(saved[name])
-            if given.shape != array.shape or given.dtype != array.dtype:
-                raise ValueError(
-                    f"saved state {name!r} is {given.dtype}{given.shape}, expected "
-                    f"{array.dtype}{array.shape}: it comes from another config or number of lanes"
-                )
-        for name, array in arrays.items():
-            array[...] = saved[name]
-        self._seeded[:] = True
+        arrays = {name: _plain(array) for name, array in (self._saved_arrays() | dict(also)).items()}
+        for name, given in checked_state(saved, arrays).items():
+            arrays[name][...] = given
+        self.seeded[:] = True
 
     def _saved_arrays(self) -> dict[str, np.ndarray]:
         own = ("controls", "verdicts", "rewards", "terminated", "truncated", "over", "episodes")
@@ -181,6 +173,29 @@ def _bytes_needed(scenario: Scenario, num_envs: int) -> int:
     (state_size,) = scenario.state_space.shape
     shown = 4 * (OBSERVATION_COPIES * JOINT_OBSERVATION_SIZE + CONTROL_SIZE + state_size)
     return num_envs * (shown + sum(array.nbytes for array in scenario.allocate(1)))
+
+
+def checked_state(saved: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The saved arrays, which have the names, shapes and dtypes of `arrays`.
+
+    Raises:
+        TypeError: `saved` is no mapping.
+        ValueError: a missing or unknown array, or one of another shape or dtype.
+    """
+    if not isinstance(saved, Mapping):
+        raise TypeError(f"saved state must be a mapping of arrays by name, got {type(saved).__name__}")
+    if saved.keys() != arrays.keys():
+        missing, unknown = sorted(arrays.keys() - saved.keys()), sorted(saved.keys() - arrays.keys(), key=str)
+        raise ValueError(f"saved state lacks the arrays {missing} and has unknown ones {unknown}")
+    given = {name: np.asarray(saved[name]) for name in arrays}
+    for name, array in given.items():
+        expected = arrays[name]
+        if array.shape != expected.shape or array.dtype != expected.dtype:
+            raise ValueError(
+                f"saved state {name!r} is {array.dtype}{array.shape}, expected "
+                f"{expected.dtype}{expected.shape}: it comes from another config or number of lanes"
+            )
+    return given
 
 
 def _plain(array: np.ndarray) -> np.ndarray:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,18 +22,40 @@ def fresh_seed() -> int:
 
 
 def checked_seed(seed: object, name: str = "seed") -> int:
-    """`seed` as a Python int.
+    """`seed` as a Python int; any integer will do, NumPy's as well.
 
     Raises:
         TypeError: it is no integer. ValueError: it is negative.
     """
     try:
+        if isinstance(seed, bool):
+            raise TypeError
         value = operator.index(seed)  # type: ignore[arg-type]  # which is what this checks
     except TypeError:
         raise TypeError(f"{name} must be an integer >= 0 or None, got {seed!r}") from None
     if value < 0:
         raise ValueError(f"{name} must be an integer >= 0, got {value}")
     return value
+
+
+def checked_lane(options: Any, num_envs: int = 1) -> int | None:
+    """`options["lane"]`, the number of the first of `num_envs` lanes under a seed; None if not given.
+
+    Raises:
+        TypeError: the options are no dictionary, or the lane is no integer.
+        ValueError: it is negative, or too large to be numbered.
+    """
+    if options is None:
+        return None
+    if not isinstance(options, Mapping):
+        raise TypeError(f"options must be a dictionary or None, got {options!r}")
+    lane = options.get("lane")
+    if lane is None:
+        return None
+    lane, most = checked_seed(lane, "options['lane']"), int(np.iinfo(np.int64).max) - num_envs
+    if lane > most:
+        raise ValueError(f"options['lane'] must be an integer from 0 to {most}, got {lane}")
+    return lane
 
 
 def root_keys(seeds: Sequence[int]) -> NDArray[np.uint64]:

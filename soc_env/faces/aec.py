@@ -25,7 +25,7 @@ class TeamAECEnv(PettingZooFace, AECEnv[str, np.ndarray, np.ndarray | int]):
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
         """Begin an episode; seeds and options as for the parallel face."""
-        self._observations = split_observations(self._lane.reset(seed, options))
+        self._observations = self._begin(seed, options)
         self.agents = list(AGENTS)
         self.agent_selection = AGENTS[0]
         self.rewards = dict.fromkeys(AGENTS, 0.0)
@@ -39,7 +39,7 @@ class TeamAECEnv(PettingZooFace, AECEnv[str, np.ndarray, np.ndarray | int]):
     def observe(self, agent: str) -> np.ndarray:
         """The agent's observation of the last completed step."""
         self._lane.check_started("observe")
-        return self._observations[agent]
+        return self._observations[agent].copy()
 
     def last(self, observe: bool = True) -> tuple[np.ndarray | None, float, bool, bool, dict[str, Any]]:
         """Observation, reward since its last action, terminated, truncated and info of `agent_selection`."""
@@ -83,5 +83,4 @@ class TeamAECEnv(PettingZooFace, AECEnv[str, np.ndarray, np.ndarray | int]):
         self.terminations = dict.fromkeys(AGENTS, bool(engine.terminated[0]))
         self.truncations = dict.fromkeys(AGENTS, bool(engine.truncated[0]))
         if engine.over[0]:
-            metrics = self._lane.metrics()
-            self.infos = {agent: {"episode_metrics": metrics} for agent in AGENTS}
+            self.infos = self._final_infos()

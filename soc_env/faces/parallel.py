@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,9 @@ class TeamParallelEnv(PettingZooFace, ParallelEnv[str, np.ndarray, np.ndarray | 
         """Begin an episode; returns observations and infos by agent.
 
         Raises:
-            TypeError, ValueError: the seed or `options["lane"]` is no integer >= 0.
+            TypeError, ValueError: the seed or `options["lane"]` is no integer >= 0; nothing has changed then.
         """
-        observations = split_observations(self._lane.reset(seed, options))
+        observations = self._begin(seed, options)
         self.agents = list(AGENTS)
         if self.render_mode == "human":
             self.render()
@@ -42,18 +43,23 @@ class TeamParallelEnv(PettingZooFace, ParallelEnv[str, np.ndarray, np.ndarray | 
     ) -> tuple[Observations, dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
         """Advance by one step with the action of every agent.
 
+        After the end, when there is none to act, a step with {} gives five empty dictionaries, as
+        PettingZoo's own environments do.
+
         Raises:
-            RuntimeError: before `reset` or after the end of the episode.
+            RuntimeError: before `reset`, or with actions after the end of the episode.
             TypeError, ValueError: bad actions; nothing has changed then.
         """
+        if not self.agents and isinstance(actions, Mapping) and not actions:
+            self._lane.check_started("step")
+            return {}, {}, {}, {}, {}
         lane, engine = self._lane, self._lane.engine
         observations = split_observations(lane.act(actions))
         reward = float(engine.rewards[0])
         terminated, truncated = bool(engine.terminated[0]), bool(engine.truncated[0])
         if terminated or truncated:
             self.agents = []
-            metrics = lane.metrics()
-            infos: dict[str, dict[str, Any]] = {agent: {"episode_metrics": metrics} for agent in AGENTS}
+            infos = self._final_infos()
         else:
             infos = {agent: {} for agent in AGENTS}
         if self.render_mode == "human":

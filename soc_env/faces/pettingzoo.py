@@ -6,15 +6,19 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.utils.seeding import np_random
 
 from soc_env.engine.scenario import Scenario
 from soc_env.faces.single import FPS, RENDER_MODES, SingleLane
 from soc_env.rendering import Snapshot
-from soc_env.team import AGENTS, action_spaces
+from soc_env.team import AGENTS, Observations, action_spaces, split_observations
 
 
 class PettingZooFace:
     """To be mixed into PettingZoo's base classes.
+
+    `np_random` is what wrappers that need chance draw from: a generator with the seed of the last
+    seeded reset, `np_random_seed`. The world draws nothing from it. Both are None before the first reset.
 
     Args:
         scenario: what is simulated.
@@ -36,7 +40,21 @@ class PettingZooFace:
         self.observation_spaces: dict[str, gymnasium.Space] = dict(scenario.observation_spaces)
         self.action_spaces: dict[str, gymnasium.Space] = action_spaces()
         self.state_space = scenario.state_space
+        self.np_random: np.random.Generator | None = None
+        self.np_random_seed: int | None = None
         self._lane = SingleLane(scenario, render_mode)
+
+    def _begin(self, seed: int | None, options: dict[str, Any] | None) -> Observations:
+        """Begin an episode; returns what the agents observe."""
+        observation, new_seed = self._lane.reset(seed, options)
+        if new_seed is not None:
+            self.np_random, self.np_random_seed = np_random(new_seed)
+        return split_observations(observation)
+
+    def _final_infos(self) -> dict[str, dict[str, Any]]:
+        """Every agent's info at the end of an episode, each a copy of its own."""
+        metrics = self._lane.metrics()
+        return {agent: {"episode_metrics": dict(metrics)} for agent in AGENTS}
 
     def observation_space(self, agent: str) -> gymnasium.Space:
         """The observation space of an agent, always the same object."""

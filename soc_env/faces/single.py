@@ -25,21 +25,23 @@ class SingleLane:
         # Built at once, so that an unknown mode or a missing pygame shows here and not at the first picture.
         self._renderer = None if render_mode is None else Renderer(render_mode, FPS)
 
-    def reset(self, seed: int | None, options: dict[str, Any] | None) -> np.ndarray:
-        """Begin an episode; returns the joint observation (352,).
+    def reset(self, seed: int | None, options: dict[str, Any] | None) -> tuple[np.ndarray, int | None]:
+        """Begin an episode; returns the joint observation (352,) and the seed, if it is a new one.
 
         With a seed the lane is number `options["lane"]` (default 0) of that seed, at its episode 0;
         without one the next episode of the present seed follows.
         """
-        lane = (options or {}).get("lane")
-        if lane is not None:
-            lane = seeding.checked_seed(lane, "options['lane']")
-            if seed is None:
-                raise ValueError(f"options['lane']={lane} needs a seed: lanes are numbered under one")
+        lane = seeding.checked_lane(options)
         if seed is not None:
-            roots = seeding.root_keys([seeding.checked_seed(seed)])
-            self.engine.seed(roots, np.array([lane or 0], np.int64))
-        return self.engine.reset()[0]
+            seed = seeding.checked_seed(seed)
+        elif lane is not None:
+            raise ValueError(f"options['lane']={lane} needs a seed: lanes are numbered under one")
+        elif not self.engine.seeded[0]:
+            # Drawn here and not before, so that copies of an environment that nobody seeded differ.
+            seed = seeding.fresh_seed()
+        if seed is not None:
+            self.engine.seed(seeding.root_keys([seed]), np.array([lane or 0], np.int64))
+        return self.engine.reset()[0], seed
 
     def check_started(self, method: str) -> None:
         """Raise RuntimeError before the first reset."""

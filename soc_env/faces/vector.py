@@ -7,6 +7,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.utils.seeding import np_random
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
@@ -36,7 +37,12 @@ class TeamVectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
     Observations are {agent: float32 (num_envs, size)}, actions the same shapes with the triage's
     verdicts as integers (num_envs,). `reset(seed=s)` makes lane i play lane i of seed s (from
     `options["lane"]` on, if given); with a list of seeds lane i plays lane 0 of the i-th, and None
-    in that list means no new seed. `options["reset_mask"]` resets some lanes only.
+    in that list means no new seed. `options["reset_mask"]` resets some lanes only. `np_random_seed` is
+    the seed that the lanes play, or a tuple with each lane's where they differ; -1 is one that came with
+    `load_state`.
+
+    Observations are handed out without a copy: a masked reset and `save_state` give those of the other
+    lanes as they are by then, so change them in place only where you use neither.
 
     At the end of an episode the info has Gymnasium's structure: in same-step mode
     `info["final_info"]["episode_metrics"][name]` (num_envs,) beside `info["final_obs"]` and
@@ -64,6 +70,8 @@ class TeamVectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
         check_count("num_envs", num_envs)
         if num_threads is not None:
             check_count("num_threads", num_threads)
+            num_threads = int(num_threads)
+        num_envs = int(num_envs)
         if render_mode is not None and render_mode not in RENDER_MODES:
             raise ValueError(f"render_mode must be None or one of {RENDER_MODES}, got {render_mode!r}")
         self._engine = Engine(scenario, num_envs, num_threads)  # refuses more than there is memory for
@@ -82,6 +90,7 @@ class TeamVectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.single_state_space = scenario.state_space
+        self._seeds = np.full(num_envs, -1, object)  # of any number of bits
         self._observations: NDArray[np.float32] | None = None
         self._renderer: Renderer | None = None
 
@@ -93,15 +102,14 @@ class TeamVectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
         Raises:
             TypeError, ValueError: bad seeds or options; nothing has changed then.
         """
-        options = options or {}
-        mask = self._checked_mask(options.get("reset_mask"))
-        seeded, roots, lanes = self._checked_seeds(seed, options.get("lane"))
+        first_lane = seeding.checked_lane(options, self.num_envs)
+        mask = self._checked_mask((options or {}).get("reset_mask"))
+        seeds, numbers = self._checked_seeds(seed, first_lane)
         if self._observations is None and not mask.all():
             raise RuntimeError(
                 "the first reset() must begin all lanes: options['reset_mask'] has False entries"
             )
-        if (seeded & mask).any():
-            self._engine.seed(roots, lanes, seeded & mask)
+        self._seed(seeds, numbers, mask)
         # The array handed out before stays as it was.
         previous = None if self._observations is None else self._observations.copy()
         self._observations = self._engine.reset(mask, previous)
@@ -160,14 +168,14 @@ class TeamVectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
         """Go on exactly where `save_state` was called; returns the observations of that moment.
 
         Raises:
-            ValueError: arrays of another config or number of lanes; nothing has changed then.
+            TypeError, ValueError: other arrays, or of another config or number of lanes; nothing has
+                changed then.
         """
-        saved = dict(saved)
-        if "observations" not in saved:
-            raise ValueError("saved state has no array 'observations'")
-        observations = np.array(saved.pop("observations"), np.float32)
-        self._engine.load_state(saved)
+        observations = np.empty((self.num_envs, JOINT_OBSERVATION_SIZE), np.float32)
+        self._engine.load_state(saved, {"observations": observations})
         self._observations = observations
+        self._seeds[:] = -1
+        self.np_random = np.random.default_rng()  # by which Gymnasium means that the seed is unknown
         return split_observations(observations)
 
     def render(self) -> tuple[Any, ...] | None:
@@ -221,29 +229,52 @@ class TeamVectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
         return mask
 
     def _checked_seeds(
-        self, seed: Any, first_lane: Any
-    ) -> tuple[NDArray[np.bool_], NDArray[np.uint64], NDArray[np.int64]]:
-        """Which lanes get a new seed, the keys of the seeds, and the lanes' numbers under them."""
-        first_lane = None if first_lane is None else seeding.checked_seed(first_lane, "options['lane']")
-        nothing = np.zeros(self.num_envs, np.uint64)
+        self, seed: Any, first_lane: int | None
+    ) -> tuple[NDArray[np.object_], NDArray[np.int64]]:
+        """Each lane's new seed, an int or None, and its number under it."""
+        seeds, numbers = np.full(self.num_envs, None), np.arange(self.num_envs, dtype=np.int64)
         if seed is None:
             if first_lane is not None:
                 raise ValueError(f"options['lane']={first_lane} needs a seed: lanes are numbered under one")
-            return np.zeros(self.num_envs, np.bool_), nothing, np.zeros(self.num_envs, np.int64)
-        if isinstance(seed, (Sequence, np.ndarray)) and not isinstance(seed, (str, bytes)):
+            return seeds, numbers
+        if isinstance(seed, (Sequence, np.ndarray)) and not isinstance(seed, (str, bytes)) and np.ndim(seed):
             if first_lane is not None:
                 raise ValueError(f"options['lane']={first_lane} needs an integer seed, got a list")
             if len(seed) != self.num_envs:
                 raise ValueError(
                     f"seed must have one entry for each of {self.num_envs} lanes, got {len(seed)}"
                 )
-            seeded = np.array([one is not None for one in seed])
-            checked = [seeding.checked_seed(one) for one in seed if one is not None]
-            nothing[seeded] = seeding.root_keys(checked)
-            return seeded, nothing, np.zeros(self.num_envs, np.int64)
-        root = seeding.root_keys([seeding.checked_seed(seed)])
-        lanes = np.arange(self.num_envs, dtype=np.int64) + (first_lane or 0)
-        return np.ones(self.num_envs, np.bool_), np.repeat(root, self.num_envs), lanes
+            seeds[:] = [None if one is None else seeding.checked_seed(one) for one in seed]
+            return seeds, 0 * numbers
+        seeds[:] = seeding.checked_seed(seed)
+        return seeds, numbers + (first_lane or 0)
+
+    def _seed(self, seeds: NDArray[np.object_], numbers: NDArray[np.int64], mask: NDArray[np.bool_]) -> None:
+        """Give the lanes in `mask` their new seeds, and a fresh one to those that never had any."""
+        new = np.array([seed is not None for seed in seeds])
+        fresh = mask & ~new & ~self._engine.seeded
+        if fresh.any():
+            # Drawn here and not before, so that copies of an environment that nobody seeded differ.
+            seeds[fresh], numbers[fresh] = seeding.fresh_seed(), np.flatnonzero(fresh)
+        new = mask & (new | fresh)
+        if new.any():
+            keys = {seed: seeding.root_keys([seed])[0] for seed in set(seeds[new])}
+            roots = np.array([keys.get(seed, 0) for seed in seeds], np.uint64)
+            self._engine.seed(roots, numbers, new)
+            self._seeds[new] = seeds[new]
+            tell_seeds(self, self._seeds.tolist())
+
+
+def tell_seeds(env: VectorEnv, seeds: list[int]) -> None:
+    """Have Gymnasium's `np_random_seed` say what is played: the lanes' common seed, or a tuple of theirs.
+
+    `np_random`, from which the world draws nothing, has the same seed.
+    """
+    if len(set(seeds)) == 1:
+        env._np_random, env._np_random_seed = np_random(seeds[0])
+        return
+    env._np_random = np.random.Generator(np.random.PCG64([abs(seed) for seed in seeds]))
+    env._np_random_seed = tuple(seeds)  # type: ignore[assignment]  # Gymnasium's own vectors do so, too
 
 
 def stack_final_observations(info: Mapping[str, Any]) -> tuple[NDArray[np.intp], Observations]:
