@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from soc_env import soc_v0
 from soc_env.team import COORDINATOR, HUNTER, RESPONDER, TRIAGE, join_observations
+from soc_env.wrappers import continuous_actions
 
 GOOD = {COORDINATOR: np.zeros(8), HUNTER: np.zeros(16), TRIAGE: 3, RESPONDER: np.zeros(12)}
 
@@ -81,6 +84,43 @@ def test_the_joint_face_refuses_bad_actions(action):
     env.reset(seed=1)
     with pytest.raises((TypeError, ValueError), match="action must"):
         env.step(action)
+
+
+FACES = {
+    "parallel": soc_v0.parallel_env,
+    "aec": soc_v0.env,
+    "joint": soc_v0.joint_env,
+    "vector": partial(soc_v0.vector_env, 1),
+    "continuous": lambda: continuous_actions(soc_v0.parallel_env()),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, object])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, "ragged"])
+@pytest.mark.parametrize("face", FACES)
+def test_an_error_comes_alone_without_a_warning_before_it(face, value, dtype):
+    env = FACES[face]()
+    env.reset(seed=1)
+    action: object = [[0.0] * 3, [0.0]] if value == "ragged" else entry(8, 3, value).astype(dtype)
+    if face == "joint":
+        action = action if isinstance(action, list) else np.concatenate([action, np.zeros(32, dtype)])
+    elif face == "vector":
+        action = {**{agent: [one] for agent, one in GOOD.items()}, COORDINATOR: [action]}
+    elif face != "aec":
+        action = GOOD | {COORDINATOR: action} | ({TRIAGE: np.zeros(4)} if face == "continuous" else {})
+    owner = "joint" if face == "joint" else COORDINATOR
+    with pytest.raises((TypeError, ValueError), match=f"^{owner}: action must be "):
+        env.step(action)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_largest_finite_numbers_are_taken_without_a_warning(dtype):
+    env = soc_v0.parallel_env()
+    env.reset(seed=1)
+    most = np.finfo(dtype).max
+    env.step({agent: 3 if agent == TRIAGE else one.astype(dtype) + most for agent, one in GOOD.items()})
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble, np.int8, np.uint64])

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from soc_env.engine.compile import entry_point
 from soc_env.team import AGENTS, CONTROL_SIZE, CONTROL_SIZES, CONTROL_SLICES, NUM_VERDICTS, TRIAGE
 
 _AGENT_SET = frozenset(AGENTS)
@@ -31,21 +32,30 @@ def check_agents(given: Any, argument: str = "actions") -> None:
 
 
 def checked_control(agent: str, action: Any, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """A continuous action as float32 of `shape`, all finite.
-
-    Raises:
-        TypeError: not numeric. ValueError: another shape, NaN or infinity.
-    """
-    array = np.asarray(action)
-    if array.dtype.kind not in "fiu":
-        raise TypeError(f"{agent}: action must be an array of numbers, got dtype {array.dtype}: {action!r}")
-    if array.shape != shape:
-        raise ValueError(f"{agent}: action must have shape {shape}, got {array.shape}")
-    check_finite(agent, array)
+    """A continuous action as float32 of `shape`, all finite; errors as for `checked_numbers`."""
+    array = checked_numbers(agent, action, shape)
     if array.dtype == _FLOAT32:
         return array
     # Values beyond float32's range are finite all the same and mean the bound.
     return np.clip(array, -1.0, 1.0).astype(np.float32)
+
+
+def checked_numbers(owner: str, action: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """`action` as an array of `shape`, of floats or integers, all finite; `owner` is whose it is.
+
+    Raises:
+        TypeError: not numeric. ValueError: another shape, NaN or infinity.
+    """
+    try:
+        array = np.asarray(action)
+    except (TypeError, ValueError, RuntimeError) as error:  # rows of unequal length, a tensor on a GPU
+        raise TypeError(f"{owner}: action must be an array of numbers: {error}") from None
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{owner}: action must be an array of numbers, got dtype {array.dtype}: {action!r}")
+    if array.shape != shape:
+        raise ValueError(f"{owner}: action must have shape {shape}, got {array.shape}")
+    check_finite(owner, array)
+    return array
 
 
 def check_finite(agent: str, array: NDArray[Any], what: str = "action") -> None:
@@ -113,7 +123,15 @@ def read_batch(actions: Any, controls: NDArray[np.float32], verdicts: NDArray[np
 
 
 _PARTS = tuple((agent, (size,), CONTROL_SLICES[agent]) for agent, size in CONTROL_SIZES.items())
-_ZEROS = np.zeros(CONTROL_SIZE, np.float32)
+
+
+@entry_point
+def _all_finite(row: NDArray[np.float32]) -> bool:
+    # Without arithmetic, which would have NumPy warn of infinities before the error does.
+    for value in row:  # noqa: SIM110  # compiled, and faster so
+        if not np.isfinite(value):
+            return False
+    return True
 
 
 def read_single(actions: Any, controls: NDArray[np.float32], verdicts: NDArray[np.int64]) -> None:
@@ -129,8 +147,7 @@ def read_single(actions: Any, controls: NDArray[np.float32], verdicts: NDArray[n
             row[part] = action
         else:
             row[part] = checked_control(agent, action, shape)
-    # A product with zero is zero for every finite number, and NaN for NaN and infinity.
-    if np.dot(row, _ZEROS) != 0.0:
+    if not _all_finite(row):
         for agent, _, part in _PARTS:
             check_finite(agent, row[part])
     verdict = checked_verdict(actions[TRIAGE])

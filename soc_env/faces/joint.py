@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from soc_env.engine.actions import check_finite
+from soc_env.engine.actions import checked_numbers
 from soc_env.engine.scenario import Scenario
 from soc_env.faces.single import FPS, RENDER_MODES, SingleLane
 from soc_env.team import AGENTS, JOINT_ACTION_SIZE, split_joint_action
@@ -44,8 +44,8 @@ class TeamJointEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Begin an episode; seeds and options as for the parallel face."""
-        super().reset(seed=seed)
-        observation = self._lane.reset(seed, options)
+        observation, new_seed = self._lane.reset(seed, options)
+        super().reset(seed=new_seed)
         if self.render_mode == "human":
             self.render()
         return observation, {}
@@ -59,10 +59,7 @@ class TeamJointEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
             RuntimeError: before `reset` or after the end of the episode.
             TypeError, ValueError: a bad action; nothing has changed then.
         """
-        action = np.asarray(action)
-        if action.shape != (JOINT_ACTION_SIZE,):
-            raise ValueError(f"action must have shape {(JOINT_ACTION_SIZE,)}, got {action.shape}")
-        check_finite("joint action", action)
+        action = checked_numbers("joint", action, (JOINT_ACTION_SIZE,))
         engine = self._lane.engine
         observation = self._lane.act(split_joint_action(action))
         terminated, truncated = bool(engine.terminated[0]), bool(engine.truncated[0])
