@@ -59,8 +59,6 @@ class Canvas:
 
     def __init__(self, width: int, height: int, purpose: str) -> None:
         self._pygame: Any = load_pygame(purpose)
-        self._pygame.font.init()
-        self._fonts: dict[int, Any] = {}
         self._line_image = lru_cache(maxsize=2000)(
             self._draw_line
         )  # most words come again in the next picture
@@ -134,9 +132,10 @@ class Canvas:
 
     def _draw_line(self, text: str, size: int, colour: Colour, room: float | None) -> tuple[Any, int]:
         """A line and its height: drawn twice as large, then shrunk, so that letters stand evenly."""
-        if size not in self._fonts:
-            self._fonts[size] = self._pygame.font.Font(None, 2 * size)  # None: the font that pygame brings
-        font = self._fonts[size]
+        # A font is not kept: pygame.quit(), which other environments call when they are closed, ends all
+        # fonts, and one that has outlived it crashes the process.
+        self._pygame.font.init()
+        font = self._pygame.font.Font(None, 2 * size)  # None: the font that pygame brings
         if room is not None and font.size(text)[0] > 2 * room:
             while text and font.size(text + "…")[0] > 2 * room:
                 text = text[:-1]
