@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from soc_env import soc_v0
 from soc_env.rendering import AlertView, FrameRenderer, Renderer, SegmentView, Snapshot, Window, render_text
+from soc_env.rendering.canvas import Canvas
 from soc_env.rendering.hosts import HostState, count_states, gather_hosts
 from soc_env.team import COORDINATOR, HUNTER, RESPONDER, TRIAGE, Verdict
 
@@ -24,6 +26,7 @@ PHASES = (
     "LateralMovement T1021",
     "Exfiltration T1048",
 )
+STAGES = range(5)  # of soc_v0's rules: 0 is untouched
 FLAGS = {
     HostState.CLEAN: (False, False, False),
     HostState.ISOLATED_CLEAN: (False, False, True),
@@ -187,9 +190,21 @@ def test_each_state_of_a_single_host_gives_a_picture_of_its_own(frames, hosts):
 
 @pytest.mark.parametrize("hosts", [10, 40, 200, 2000])
 def test_each_stage_of_a_compromised_host_gives_a_picture_of_its_own(frames, hosts):
-    snapshots = [with_host(make_snapshot(hosts), HostState.UNDETECTED, stage) for stage in range(1, 6)]
-    assert len({frames.draw(snapshot).tobytes() for snapshot in snapshots}) == 5
-    assert len({render_text(snapshot) for snapshot in snapshots}) == 5
+    snapshots = [with_host(make_snapshot(hosts), HostState.UNDETECTED, stage) for stage in STAGES]
+    assert len({frames.draw(snapshot).tobytes() for snapshot in snapshots}) == len(STAGES)
+    assert len({render_text(snapshot) for snapshot in snapshots}) == len(STAGES)
+
+
+def test_the_frame_counts_stages_as_the_rules_do(frames, monkeypatch):
+    words = []
+    write = Canvas.text
+    monkeypatch.setattr(
+        Canvas, "text", lambda canvas, text, *at, **how: words.append(text) or write(canvas, text, *at, **how)
+    )
+    frames.draw(with_host(make_snapshot(), HostState.UNDETECTED, STAGES[-1]))
+    (legend,) = [line for line in words if "stage of the attack" in line]
+    assert f"({STAGES[0]} to {STAGES[-1]}, 0 is blank)" in legend
+    assert str(STAGES[-1]) in words
 
 
 @pytest.mark.parametrize(
@@ -375,6 +390,90 @@ def test_a_window_that_a_person_closes_stays_closed_and_the_episode_goes_on(fram
     assert window.closed
     window.show(frame)
     assert not pygame.display.get_init()
+
+
+@pytest.fixture
+def pair():
+    """Two environments whose windows are open."""
+    pair = [soc_v0.parallel_env(render_mode="human", hosts_per_segment=6) for _ in range(2)]
+    for seed, env in enumerate(pair):
+        env.reset(seed=seed)
+    yield pair
+    for env in pair:
+        env.close()
+
+
+def take_a_step(env):
+    before = env.snapshot().step
+    observations, *_ = env.step({agent: env.action_space(agent).sample() for agent in env.agents})
+    assert len(observations) == 4
+    assert env.snapshot().step == before + 1
+
+
+@pytest.mark.parametrize("closed_first", [0, 1])
+def test_one_of_two_windows_outlives_the_other(frames, pair, closed_first):
+    pygame = pytest.importorskip("pygame")
+    for env in pair:
+        take_a_step(env)
+    pair.pop(closed_first).close()
+    (left,) = pair
+    for _ in range(2):
+        take_a_step(left)
+        shown = pygame.surfarray.array3d(pygame.display.get_surface()).swapaxes(0, 1)
+        np.testing.assert_array_equal(shown, frames.draw(left.snapshot()))
+    left.close()
+    assert not pygame.display.get_init()
+
+
+def test_both_windows_stay_closed_once_a_person_has_closed_them_and_open_again_after_close(pair):
+    pygame = pytest.importorskip("pygame")
+    pygame.event.post(pygame.event.Event(pygame.QUIT))
+    for env in (*pair, *pair):
+        take_a_step(env)
+    assert not pygame.display.get_init()
+    pair[0].close()
+    pair[0].reset()
+    assert pygame.display.get_surface() is not None
+    take_a_step(pair[1])
+
+
+def test_pictures_outlive_what_other_code_does_to_pygame(frames):
+    pygame = pytest.importorskip("pygame")
+    before = frames.draw(make_snapshot())
+    pygame.quit()
+    pygame.font.init()
+    frames.draw(make_snapshot(step=38, episode_return=7.77, reward=5.55))
+    np.testing.assert_array_equal(frames.draw(make_snapshot()), before)
+
+
+@pytest.mark.parametrize("end", ["quit", "display.quit"])
+def test_a_window_opens_again_where_other_code_has_ended_the_screen(frames, pair, end):
+    pygame = pytest.importorskip("pygame")
+    {"quit": pygame.quit, "display.quit": pygame.display.quit}[end]()
+    take_a_step(pair[0])
+    shown = pygame.surfarray.array3d(pygame.display.get_surface()).swapaxes(0, 1)
+    np.testing.assert_array_equal(shown, frames.draw(pair[0].snapshot()))
+    take_a_step(pair[1])
+
+
+def test_no_step_is_lost_with_the_screen(pair, monkeypatch):
+    pygame = pytest.importorskip("pygame")
+
+    def fail(*_):
+        raise pygame.error("the screen was unplugged")
+
+    monkeypatch.setattr(pygame.display, "flip", fail)
+    with pytest.warns(UserWarning, match="goes on without it: the screen was unplugged"):
+        take_a_step(pair[0])
+    take_a_step(pair[0])
+
+
+def test_without_a_screen_the_environment_is_refused_before_anything_moves(monkeypatch):
+    pygame = pytest.importorskip("pygame")
+    pygame.display.quit()
+    monkeypatch.setenv("SDL_VIDEODRIVER", "none-such")
+    with pytest.raises(RuntimeError, match=r"render_mode='human' needs a screen: .*not available"):
+        soc_v0.parallel_env(render_mode="human")
 
 
 def test_other_events_do_not_close_the_window(frames, window):

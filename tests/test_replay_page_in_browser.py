@@ -136,7 +136,7 @@ def test_each_step_shows_its_own_figures(opened: webdriver.Chrome, episode: Epis
         reward = opened.find_element(By.ID, "return").text.replace("\N{MINUS SIGN}", "-")
         assert float(reward) == pytest.approx(moment.episode_return, abs=0.005)
         phase = opened.find_element(By.CSS_SELECTOR, "#phases [aria-current] .name").text
-        assert moment.phases[moment.phase].startswith(phase.partition(" ")[2])
+        assert f"{moment.phase} {moment.phases[moment.phase]}".startswith(f"{phase} ")
         hosts = [opened.find_elements(By.CSS_SELECTOR, f".hosts .s{state}") for state in (2, 3, 4)]
         assert sum(map(len, hosts)) == sum(segment.compromised.sum() for segment in moment.segments)
         scanned = opened.find_elements(By.CSS_SELECTOR, ".segment.scanned")

@@ -150,6 +150,8 @@ def _draw_legend(canvas: Canvas, hosts_per_cell: int, area: Any) -> None:
         x += 18 + canvas.text(STATE_LABELS[state], x + 18, y, size=c.SMALL, colour=c.FAINT) + 16
     x, y = area.x, y + 20
     square = "one host" if hosts_per_cell == 1 else f"up to {hosts_per_cell} hosts, the worst shown"
-    words = f"Square: {square}.   Number: stage of the attack (1 to 5).   Arrow: who reaches whom,"
+    words = (
+        f"Square: {square}.   Number: stage of the attack (0 to 4, 0 is blank).   Arrow: who reaches whom,"
+    )
     x += canvas.text(words, x, y, size=c.SMALL, colour=c.FAINT) + 5
     canvas.text("open to the attacker", x, y, size=c.SMALL, colour=c.VERMILION)

@@ -18,7 +18,7 @@ class SegmentView:
         value: worth of the segment, 0 to 1.
         reaches: indices of the segments that an attacker can move to from here.
         compromised, detected, isolated: bool (hosts,).
-        stage: int (hosts,), how far the attacker is on each host, 0 (untouched) to 5.
+        stage: int (hosts,), how far the attacker is on each host, 0 (untouched) to 4.
         scanned: whether the last step's hunt covered the segment.
     """
 
