@@ -114,7 +114,8 @@ def test_numpy_numbers_are_as_good_as_pythons():
 
 
 def test_an_unknown_option_is_refused_with_the_nearest_known_one():
-    with pytest.raises(TypeError, match="no option 'host_per_segment'; did you mean 'hosts_per_segment'"):
+    words = r"got an unexpected keyword argument 'host_per_segment'; did you mean 'hosts_per_segment'\?"
+    with pytest.raises(TypeError, match=words):
         soc_v0.parallel_env(host_per_segment=3)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,43 @@ def padded() -> Any:
 )
 def test_supersuits_wrappers_pass_pettingzoos_test(wrap: Any) -> None:
     parallel_api_test(wrap(padded()), num_cycles=60)
+
+
+@pytest.mark.parametrize("max_steps", [6, 7, 60])
+def test_supersuits_black_death_may_step_once_more_after_the_end(max_steps: int) -> None:
+    env = supersuit.black_death_v3(soc_v0.parallel_env(hosts_per_segment=6, max_steps=max_steps))
+    parallel_api_test(env, num_cycles=60)
+
+
+@pytest.mark.parametrize("num_frames", [3, (2, 5)])
+def test_supersuit_skips_frames(num_frames: Any) -> None:
+    env, plain = (soc_v0.parallel_env(**CONFIG) for _ in range(2))
+    skipping = supersuit.frame_skip_v0(env, num_frames)
+    skipping.reset(seed=1)
+    plain.reset(seed=1)
+    low, high = num_frames if isinstance(num_frames, tuple) else (num_frames, num_frames)
+    while skipping.agents:
+        actions = {agent: env.action_space(agent).sample() for agent in AGENTS}
+        before = env.snapshot().step
+        _, rewards, *_ = skipping.step(actions)
+        taken = env.snapshot().step - before
+        assert low <= taken <= high or not skipping.agents
+        expected = sum(plain.step(actions)[1][TRIAGE] for _ in range(taken))
+        assert rewards[TRIAGE] == pytest.approx(expected)
+
+
+def test_supersuits_chance_follows_the_seed() -> None:
+    def steps_taken() -> list[int]:
+        env = soc_v0.parallel_env(hosts_per_segment=6)
+        skipping, steps = supersuit.frame_skip_v0(env, (1, 3)), []
+        skipping.reset(seed=4)
+        idle: Any = {agent: np.full(size, -1.0) for agent, size in CONTROL_SIZES.items()}
+        for _ in range(6):
+            skipping.step(idle | {TRIAGE: 3})
+            steps.append(env.snapshot().step)
+        return steps
+
+    assert steps_taken() == steps_taken()
 
 
 def test_padding_adds_zeros_and_cuts_what_it_added_to_actions() -> None:
@@ -181,6 +219,30 @@ def test_torchrl_takes_the_aec_env_with_masks() -> None:
     for number, agent in enumerate(AGENTS):
         acts = data[agent, "mask"].flatten().tolist()
         assert acts == [step % len(AGENTS) == number for step in range(8)]
+
+
+def test_torchrl_makes_the_joint_env_by_its_name() -> None:
+    from torchrl.envs.libs.gym import GymEnv
+    from torchrl.envs.utils import check_env_specs
+
+    env = GymEnv("soc_env/soc-v0", frame_skip=2, **CONFIG)
+    check_env_specs(env)
+    assert env.rollout(3)["observation"].shape[-1] == sum(OBSERVATION_SIZES.values())
+
+
+@torchrls_version
+@pytest.mark.parametrize("parallel", [True, False])
+def test_torchrl_makes_a_pettingzoo_env_that_its_table_names(
+    parallel: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torchrl.envs.libs.pettingzoo import PettingZooEnv
+
+    # TorchRL asks PettingZoo's own table, whose other environments need packages of their own.
+    table = ModuleType("pettingzoo.utils.all_modules")
+    table.all_environments = {"soc_env/soc-v0": soc_v0}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, table.__name__, table)
+    env = PettingZooEnv("soc_env/soc-v0", parallel=parallel, use_mask=not parallel, seed=0, **CONFIG)
+    assert env.rollout(4).batch_size == (4,)
 
 
 # The examples

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -31,14 +32,12 @@ def vector_env(mode: str = "SameStep", num_envs: int = NUM_ENVS) -> Any:
 def test_joint_env_passes_gymnasiums_checker() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        # Entries that are always 0 have equal bounds, and noise has none.
-        for known in (".*maximum and minimum values are equal", ".*(minimum|maximum) value is -?infinity"):
-            warnings.filterwarnings("ignore", message=known)
+        warnings.filterwarnings("ignore", message=".*(minimum|maximum) value is -?infinity")  # of noise
         warnings.filterwarnings("ignore", message=".*the spec is None")  # not made from the registry
         check_env(soc_v0.joint_env(**CONFIG), skip_render_check=True)
 
 
-@pytest.mark.filterwarnings("ignore:.*maximum and minimum values are equal")
+@pytest.mark.filterwarnings("error")
 def test_gymnasium_makes_the_joint_env() -> None:
     env = gymnasium.make("soc_env/soc-v0", **CONFIG)
     observation, _ = env.reset(seed=3)
@@ -64,13 +63,83 @@ def test_gymnasium_makes_the_vector_env() -> None:
     assert_same(observations, expected)
 
 
-@pytest.mark.filterwarnings("ignore:.*maximum and minimum values are equal")
 def test_gymnasium_can_batch_the_joint_env_by_itself() -> None:
     env = gymnasium.make_vec("soc_env/soc-v0", num_envs=3, vectorization_mode="sync", **CONFIG)
     assert isinstance(env, SyncVectorEnv)
     observations, _ = env.reset(seed=3)
     expected, _ = vector_env(num_envs=3).reset(seed=[3, 4, 5])
     assert np.array_equal(observations, join_observations(expected))
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("rgb_array_list", np.ndarray), ("ansi_list", str)])
+def test_gymnasium_collects_the_pictures_of_an_episode(mode: str, kind: type) -> None:
+    env = gymnasium.make("soc_env/soc-v0", render_mode=mode, **CONFIG)
+    env.reset(seed=0)
+    for _ in range(3):
+        env.step(env.action_space.sample())
+    pictures: Any = env.render()
+    assert [type(picture) for picture in pictures] == [kind] * 4
+
+
+# Seeds
+
+
+@pytest.mark.parametrize("integer", [np.int64, np.uint8, np.array, int])
+def test_any_integer_is_a_seed_and_the_number_of_a_lane(integer: Any) -> None:
+    faces = (soc_v0.parallel_env, soc_v0.env, soc_v0.joint_env, partial(soc_v0.vector_env, 2))
+    for face in faces:
+        env, other = face(**CONFIG), face(**CONFIG)
+        env.reset(seed=integer(3), options={"lane": integer(2)})
+        other.reset(seed=3, options={"lane": 2})
+        assert np.array_equal(env.state(), other.state())
+        assert type(env.np_random_seed) is int
+        for bad in (True, 3.0, "3", -1):
+            with pytest.raises((TypeError, ValueError), match="seed must be an integer >= 0"):
+                env.reset(seed=bad)
+        for lane in (True, 3.0, -1, 2**63):
+            with pytest.raises((TypeError, ValueError), match=r"options\['lane'\] must be an integer"):
+                env.reset(seed=1, options={"lane": lane})
+        with pytest.raises(TypeError, match=r"options must be a dictionary or None, got \[5\]"):
+            env.reset(seed=1, options=[5])
+        assert env.np_random_seed == 3
+        assert np.array_equal(env.state(), other.state())
+
+
+def test_numbers_of_lanes_and_threads_can_be_numpys() -> None:
+    env = soc_v0.vector_env(np.int16(2), num_threads=np.uint8(1), **CONFIG)  # type: ignore[arg-type]
+    assert type(env.num_envs) is int
+
+
+@pytest.mark.parametrize("face", [soc_v0.joint_env, soc_v0.parallel_env, soc_v0.env])
+def test_np_random_seed_is_what_a_single_environment_plays(face: Any) -> None:
+    env, other = face(**CONFIG), face(**CONFIG)
+    env.reset()  # with a seed of nobody's choice
+    other.reset(seed=env.np_random_seed)
+    assert np.array_equal(env.state(), other.state())
+    assert env.np_random.random() == other.np_random.random()
+    env.reset(seed=42)
+    env.reset()
+    assert env.np_random_seed == 42
+
+
+def test_np_random_seed_of_the_vector_env_is_what_its_lanes_play() -> None:
+    env, other = vector_env(num_envs=3), vector_env(num_envs=3)
+    env.reset()  # with a seed of nobody's choice
+    other.reset(seed=env.np_random_seed)
+    assert np.array_equal(env.state(), other.state())
+    env.reset(seed=42)
+    assert env.np_random_seed == 42
+    assert env.np_random.random() == gymnasium.utils.seeding.np_random(42)[0].random()
+    env.reset(seed=[7, None, 2**70])
+    env.reset()
+    assert env.np_random_seed == (7, 42, 2**70)
+    env.reset(seed=5, options={"reset_mask": np.array([True, False, False])})
+    assert env.np_random_seed == (5, 42, 2**70)
+    with pytest.raises(TypeError, match="seed must be an integer"):
+        env.reset(seed=[1, 2, "three"])
+    assert env.np_random_seed == (5, 42, 2**70)
+    env.load_state(other.save_state())
+    assert env.np_random_seed == -1  # Gymnasium's sign for one that is not known
 
 
 # Gymnasium's wrappers for vector environments
@@ -167,7 +236,6 @@ def test_normalize_observation_works_on_joint_observations_in_next_step_mode() -
     assert 0.5 < seen.std(axis=0)[varies].mean() < 1.5
 
 
-@pytest.mark.filterwarnings("ignore:.*maximum and minimum values are equal")
 def test_normalize_observation_works_on_gymnasiums_batch_of_joint_envs() -> None:
     env = gymnasium.make_vec("soc_env/soc-v0", num_envs=3, vectorization_mode="sync", **CONFIG)
     history = play(wrappers.NormalizeObservation(env), 40)

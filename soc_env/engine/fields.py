@@ -69,10 +69,14 @@ class Layout:
 
 
 def box(described: tuple[Field, ...]) -> spaces.Box:
-    """The space that fields span, float32."""
+    """The space that fields span, float32.
+
+    An entry that is always the same has room of 1 above it: Gymnasium and PettingZoo take equal bounds
+    for a mistake and warn of them whenever an environment is made.
+    """
     low = np.concatenate([np.full(field.size, field.low, np.float32) for field in described])
     high = np.concatenate([np.full(field.size, field.high, np.float32) for field in described])
-    return spaces.Box(low, high, dtype=np.float32)
+    return spaces.Box(low, np.where(high == low, low + 1.0, high), dtype=np.float32)
 
 
 def leaking(described: tuple[Field, ...]) -> NDArray[np.bool_]:

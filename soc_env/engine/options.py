@@ -92,12 +92,14 @@ def from_keywords(cls: type[Config], owner: str, keywords: Mapping[str, Any]) ->
     """Build a config from the keywords that a user gave.
 
     Raises:
-        TypeError: an unknown keyword; the message names the nearest known one and lists all.
+        TypeError: an unknown keyword; the message begins with Python's own words, by which libraries
+            find out what an environment takes, names the nearest known keyword and lists all.
     """
     known = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]  # a dataclass type
     for keyword in keywords:
         if keyword not in known:
             near = difflib.get_close_matches(keyword, known, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
-            raise TypeError(f"{owner} has no option {keyword!r}; {hint}options: {', '.join(known)}")
+            wrong = f"{owner}() got an unexpected keyword argument {keyword!r}"
+            raise TypeError(f"{wrong}; {hint}keywords: {', '.join(known)}")
     return cls(**keywords)

@@ -132,3 +132,7 @@ def _spell_out_config(function: Callable[..., Any]) -> None:
 
 for _face in (parallel_env, raw_env, env, joint_env, vector_env):
     _spell_out_config(_face)
+
+# Where `gymnasium.make` looks for the render modes, before it knows the class: from them it makes
+# "rgb_array_list" and "ansi_list".
+joint_env.metadata = TeamJointEnv.metadata  # type: ignore[attr-defined]
