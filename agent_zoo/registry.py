@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from soc_env.command_line import soc_env_command
 from soc_env.extras import require
+from soc_env.seeds import check_training_seed
 
 if TYPE_CHECKING:
     from agent_zoo.learning.trainer import Trainer
@@ -64,14 +66,16 @@ class LearnerRegistry:
 
         Raises:
             FileNotFoundError: there is none; the message says which there are and how to train one.
+            TypeError, ValueError: the seed is no training seed.
         """
+        check_training_seed(seed)
         folder = self.folder / "weights" / env_id
         path = folder / f"{name}-{seed}.safetensors"
         if not path.is_file():
             found = (file.stem.removeprefix(f"{name}-") for file in folder.glob(f"{name}-*.safetensors"))
             there = ", ".join(sorted(seed for seed in found if seed.isdigit())) or "no seed"
             raise FileNotFoundError(
-                f"{name} has no weights for seed {seed} on {env_id}, only for {there}; "
-                f"train it: soc-env train {name} --seed {seed}"
+                f"{name} has no weights for seed {seed} on {env_id}, only for {there}; train it: "
+                f"{soc_env_command('train', name, '--seed', str(seed), '--env', env_id)}"
             )
         return path

@@ -418,10 +418,17 @@ class PolicyTeam:
         return team_actions(mean.clamp(-1.0, 1.0).numpy(), logits.argmax(-1).numpy())
 
     def save(self, path: str | Path) -> None:
-        """Write a safetensors file whose metadata names class, config, env_id and version."""
+        """Write a safetensors file whose metadata names class, config, env_id, env and version."""
         tensors = checkpoint.module_tensors(self.actor)
-        about = {"class_name": self.class_name, "env_id": self.env_id, "version": self.version}
-        save_policy_file(Path(path), tensors, config=to_mapping(self.config), **about)
+        save_policy_file(
+            Path(path),
+            tensors,
+            class_name=self.class_name,
+            config=to_mapping(self.config),
+            env_id=self.env_id,
+            env=self.config.env,
+            version=self.version,
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

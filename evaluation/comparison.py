@@ -16,6 +16,7 @@ from evaluation.entrants import REFERENCES, Entrant
 from evaluation.environments import EnvSpec
 from evaluation.protocol import Progress, play_held_out, play_paper_protocol
 from evaluation.training_log import read_training_log
+from evaluation.worlds import trained_in_runs
 from soc_env.policy import TeamPolicy
 
 
@@ -25,6 +26,7 @@ class Row:
 
     Attributes:
         entrant: the team.
+        spec: the environment that it played, or whose training log was read.
         seeds: environment seeds, the first axis of `values`.
         values: float (seeds, episodes, metrics); None where there is an error.
         error: why the team has no figures, None where it has.
@@ -33,6 +35,7 @@ class Row:
     """
 
     entrant: Entrant
+    spec: EnvSpec
     seeds: tuple[int, ...]
     values: NDArray[np.float64] | None
     error: str | None
@@ -95,23 +98,31 @@ def held_out_row(
             break
         blocks.append(block)
     values = None if error else np.stack(blocks)
-    return Row(entrant, tuple(seed for seed, _ in pairs), values, error, time.perf_counter() - began)
+    seeds = tuple(seed for seed, _ in pairs)
+    return Row(entrant, spec, seeds, values, error, time.perf_counter() - began)
 
 
 def paper_row(
     entrant: Entrant, spec: EnvSpec, seeds: Sequence[int], num_episodes: int, progress: Progress | None = None
 ) -> Row:
-    """One team under the paper's protocol: from its training logs, or played if it does not learn."""
+    """One team under the paper's protocol: from its training logs, or played if it does not learn.
+
+    A log is of the environment that the team was trained in, whichever `spec` is; the row says so.
+    """
     began = time.perf_counter()
-    values, error, note = None, None, ""
+    values, error, notes = None, None, []
     if entrant.training_seeds:
         seeds = entrant.training_seeds
         try:
+            trained = trained_in_runs(entrant) or spec
             logs = [read_training_log(entrant.run_dirs[seed], num_episodes) for seed in seeds]
             values = np.stack([log.tail for log in logs])
             if any(log.num_episodes != paper.TRAINING_EPISODES for log in logs):
                 counts = ", ".join(f"{log.num_episodes:,}" for log in logs)
-                note = f"trained for {counts} episodes, the paper's for {paper.TRAINING_EPISODES:,}"
+                notes.append(f"trained for {counts} episodes, the paper's for {paper.TRAINING_EPISODES:,}")
+            if trained != spec:
+                notes.append(f"its training log is of {trained}, not of {spec}")
+                spec = trained
         except (FileNotFoundError, ValueError) as failure:
             error = str(failure)
     else:
@@ -120,11 +131,14 @@ def paper_row(
             values = play_paper_protocol(policy, spec, seeds, num_episodes=num_episodes, progress=progress)
         except PolicyError as failure:
             error = str(failure)
-    return Row(entrant, tuple(seeds), values, error, time.perf_counter() - began, note)
+    return Row(entrant, spec, tuple(seeds), values, error, time.perf_counter() - began, "; ".join(notes))
 
 
 def differences(rows: Sequence[Row]) -> list[Difference]:
-    """Each trained or fixed team less the references and, for a trained one, less its untrained networks."""
+    """Each trained or fixed team less the references and, for a trained one, less its untrained networks.
+
+    Rows are compared with those of the same environment alone.
+    """
     found = []
     for row in rows:
         if row.values is None or row.entrant.kind == "untrained":
@@ -133,6 +147,7 @@ def differences(rows: Sequence[Row]) -> list[Difference]:
             if (
                 reference is row
                 or reference.values is None
+                or reference.spec != row.spec
                 or not _is_reference(reference.entrant, row.entrant)
             ):
                 continue

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
+from soc_env.command_line import soc_env_command
 from soc_env.faces.vector import TeamVectorEnv
 from soc_env.scenarios import find_scenario, known_scenarios
 
-MEASURED_ELSEWHERE: Final = {"cage4": "soc-env transfer cage4"}
-"""Scenarios whose measure is not this project's, and the command that takes it."""
+MEASURED_ELSEWHERE: Final = {"cage4": ("transfer", "cage4")}
+"""Scenarios whose measure is not this project's, and the command, by its words, that takes it."""
 
 
 def known_environments() -> list[str]:
     """The scenarios that teams can be measured on: "soc_v0", its successors and other packages'."""
     return [env_id for env_id in known_scenarios() if env_id not in MEASURED_ELSEWHERE]
+
+
+def measuring_command(env_id: str, runs: Iterable[Path] = ()) -> str:
+    """What to type to measure training runs, or folders of them, of that environment."""
+    return soc_env_command(*MEASURED_ELSEWHERE.get(env_id, ("evaluate",)), *runs)
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class EnvSpec:
 
     def __post_init__(self) -> None:
         if self.env_id in MEASURED_ELSEWHERE:
-            raise ValueError(f"teams are measured on {self.env_id} by `{MEASURED_ELSEWHERE[self.env_id]}`")
+            raise ValueError(f"teams are measured on {self.env_id} by `{measuring_command(self.env_id)}`")
         known = known_environments()
         if self.env_id not in known:
             raise ValueError(f"env must be one of {', '.join(known)}; got {self.env_id!r}")
@@ -51,6 +59,28 @@ class EnvSpec:
             self.make_vector_env(num_envs).close()
         except (TypeError, ValueError) as error:
             raise ValueError(str(error)) from error
+
+    def __str__(self) -> str:
+        """In words, "soc_v0 with stealth=0.8"; the id alone stands for the default settings."""
+        settings = ", ".join(f"{key}={value!r}" for key, value in self.config.items())
+        return f"{self.env_id} with {settings}" if settings else self.env_id
+
+    def normalized(self) -> EnvSpec:
+        """The same environment by those settings alone that differ from its defaults.
+
+        Raises:
+            ValueError: a setting that there is not, or a value that it cannot take.
+        """
+        self.check()
+        given, default = (self._resolved(config) for config in (self.config, {}))
+        return EnvSpec(self.env_id, {key: value for key, value in given.items() if value != default[key]})
+
+    def _resolved(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Every setting of the environment that these keywords make."""
+        env = find_scenario(self.env_id).vector_env(1, **config)
+        env.close()
+        resolved = env.scenario.config
+        return {one.name: getattr(resolved, one.name) for one in dataclasses.fields(resolved)}
 
     def make_vector_env(self, num_envs: int) -> TeamVectorEnv:
         """The environment with `num_envs` lanes, in same-step autoreset mode."""

@@ -26,6 +26,7 @@ from evaluation.explain.picture import BLUE, GREY, new_figure
 from evaluation.metrics import HEADLINES, column
 from evaluation.protocol import play_held_out
 from evaluation.tables import Table, number
+from soc_env.command_line import soc_env_command
 from soc_env.policy import load_policy
 
 SMOOTHED: Final = 100
@@ -149,6 +150,7 @@ def card(
     bits = {each.bits for each in weights}
     precision = f"{' or '.join(str(count) for count in sorted(bits))}-bit matrices"
     sizes = sum(each.path.stat().st_size for each in weights)
+    train = soc_env_command("train", name, "--config", f"{name}.yaml", "--seed", str(weights[0].seed))
     parts = [
         f"# {label}",
         about.strip(),
@@ -159,11 +161,11 @@ def card(
         f"{runs[0]['episodes']:,} episodes and {min(run['steps'] for run in runs):,} to "
         f"{max(run['steps'] for run in runs):,} environment steps a seed, in {min(seconds):,.0f} to "
         f"{max(seconds):,.0f} seconds. Again, with the same result on the same machine:",
-        f"```bash\nsoc-env train {name} --config {name}.yaml --seed {weights[0].seed}\n```",
+        f"```bash\n{train}\n```",
         f"(The config is [{name}.yaml]({name}.yaml), beside this card.)",
         f"![Training curves]({name}.png)",
         "## Held out",
         *(table.replace("\n## ", "\n### ").replace("## ", "### ", 1) for table in tables),
-        f"The same again: `soc-env evaluate {name}`.",
+        f"The same again: `{soc_env_command('evaluate', name)}`.",
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"

@@ -29,14 +29,12 @@ class Results:
     """Everything that one `soc-env evaluate` found.
 
     Attributes:
-        spec: the environment.
         num_episodes: for each seed.
         held_out, paper: rows under either protocol, in the order asked for; empty if it was not run.
         seconds: wall-clock time of it all.
         created: when, as ISO 8601 in UTC.
     """
 
-    spec: EnvSpec
     num_episodes: int
     held_out: Sequence[Row]
     paper: Sequence[Row]
@@ -48,25 +46,39 @@ class Results:
         """Of the held-out rows, see `evaluation.comparison.differences`."""
         return differences(self.held_out)
 
+    @cached_property
+    def specs(self) -> list[EnvSpec]:
+        """The environments that the rows are of, in the order asked for."""
+        specs = [row.spec for row in (*self.held_out, *self.paper)]
+        return [spec for index, spec in enumerate(specs) if spec not in specs[:index]]
+
     def tables(self) -> list[Table]:
-        """The paper's protocol first, then held out: means, interquartile means, paired differences."""
+        """Of each environment the paper's protocol, then held out: means, interquartile means, paired."""
         tables = []
-        if self.paper:
-            tables.append(paper_table(self.paper, self.num_episodes))
-        if self.held_out:
-            tables.append(held_out_table(self.held_out, self.num_episodes, "mean"))
-            tables.append(held_out_table(self.held_out, self.num_episodes, "iqm"))
-        if self.differences:
-            tables.append(difference_table(self.differences))
+        for spec in self.specs:
+            paper_rows, held_out = (
+                [row for row in rows if row.spec == spec] for rows in (self.paper, self.held_out)
+            )
+            compared = [difference for difference in self.differences if difference.row.spec == spec]
+            if paper_rows:
+                tables.append(paper_table(paper_rows, self.num_episodes))
+            if held_out:
+                tables.append(held_out_table(held_out, self.num_episodes, "mean"))
+                tables.append(held_out_table(held_out, self.num_episodes, "iqm"))
+            if compared:
+                tables.append(difference_table(compared))
         return tables
 
     def to_markdown(self) -> str:
         """A document of its own: what was measured, then the tables."""
-        settings = ", ".join(f"{key}={value!r}" for key, value in self.spec.config.items())
+        ids = " and ".join(dict.fromkeys(spec.env_id for spec in self.specs))
+        environments = "; ".join(
+            str(spec) if spec.config else f"{spec} with its default settings" for spec in self.specs
+        )
         head = (
-            f"# Teams on {self.spec.env_id}\n\nEnvironment {self.spec.env_id} with "
-            f"{settings or 'its default settings'}; evaluation protocol {PROTOCOL_VERSION}; soc-env "
-            f"{package_versions()['soc-env']}; {self.created}. ↑ means that more is better, ↓ that less is.\n"
+            f"# Teams on {ids}\n\nEnvironment {environments}; evaluation protocol {PROTOCOL_VERSION}; "
+            f"soc-env {package_versions()['soc-env']}; {self.created}. "
+            "↑ means that more is better, ↓ that less is.\n"
         )
         return "\n".join([head, *(table.to_markdown() for table in self.tables())])
 
@@ -80,7 +92,7 @@ class Results:
             "wall_clock_seconds": round(self.seconds, 2),
             "versions": package_versions(),
             "machine": f"{platform.system()} {platform.machine()}",
-            "environment": {"id": self.spec.env_id, "config": dict(self.spec.config)},
+            "environment": _spec_json(self.specs[0]) if len(self.specs) == 1 else None,  # else see the rows
             "episodes_per_seed": self.num_episodes,
             "bootstrap": {"confidence": statistics.CONFIDENCE, "resamples": statistics.NUM_RESAMPLES},
             "metrics": list(NAMES),
@@ -114,7 +126,13 @@ def paper_table(rows: Sequence[Row], num_episodes: int) -> Table:
         "learn: as many episodes in the one network of each seed."
     )
     notes = (measure, episodes, *_remarks(rows))
-    return Table("The paper's protocol", ("team", "", *HEADLINES.values()), tuple(cells), notes, num_labels=2)
+    return Table(
+        _titled("The paper's protocol", rows),
+        ("team", "", *HEADLINES.values()),
+        tuple(cells),
+        notes,
+        num_labels=2,
+    )
 
 
 def held_out_table(rows: Sequence[Row], num_episodes: int, statistic: str) -> Table:
@@ -134,7 +152,12 @@ def held_out_table(rows: Sequence[Row], num_episodes: int, statistic: str) -> Ta
         "In brackets 95 % bootstrap intervals, over training seeds where there are any, then episodes.",
         *_remarks(rows),
     )
-    return Table(title, ("team", *HEADLINES.values()), tuple(cells), notes if statistic == "mean" else ())
+    return Table(
+        _titled(title, rows),
+        ("team", *HEADLINES.values()),
+        tuple(cells),
+        notes if statistic == "mean" else (),
+    )
 
 
 def difference_table(found: Sequence[Difference]) -> Table:
@@ -149,7 +172,13 @@ def difference_table(found: Sequence[Difference]) -> Table:
     notes = (
         "Episode by episode on the same evaluation seed and lane. An interval without 0 tells the two apart.",
     )
-    return Table("Held out: paired differences", ("team", *HEADLINES.values()), tuple(cells), notes)
+    title = _titled("Held out: paired differences", [difference.row for difference in found])
+    return Table(title, ("team", *HEADLINES.values()), tuple(cells), notes)
+
+
+def _titled(title: str, rows: Sequence[Row]) -> str:
+    """A title that says which environment the rows are of."""
+    return f"{title}, on {' and '.join(dict.fromkeys(str(row.spec) for row in rows))}"
 
 
 def _label(row: Row) -> str:
@@ -199,11 +228,16 @@ def _row_json(row: Row) -> dict[str, Any]:
         "name": row.entrant.name,
         "label": row.entrant.label,
         "kind": row.entrant.kind,
+        "environment": _spec_json(row.spec),
         "error": row.error,
         "note": row.note,
         "seconds": round(row.seconds, 2),
         "seeds": _seeds_json(row),
     }
+
+
+def _spec_json(spec: EnvSpec) -> dict[str, Any]:
+    return {"id": spec.env_id, "config": dict(spec.config)}
 
 
 def _seeds_json(row: Row) -> list[dict[str, Any]]:
@@ -242,6 +276,7 @@ def _difference_json(difference: Difference) -> dict[str, Any]:
     reference = difference.reference.entrant
     return {
         "name": difference.row.entrant.name,
+        "environment": _spec_json(difference.row.spec),
         "less": {"name": reference.name, "kind": reference.kind},
         "metrics": estimate_json(difference.estimate),
     }

@@ -31,7 +31,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -182,7 +182,7 @@ def record_held_out(
     blocks = len(entrant.training_seeds) or len(evaluation_seeds)
     shares = [min(num_episodes, num_recorded // blocks + (k < num_recorded % blocks)) for k in range(blocks)]
     recording = _RecordingSpec(spec.env_id, spec.config, shares)
-    row = held_out_row(entrant, recording, evaluation_seeds, num_episodes, progress)
+    row = replace(held_out_row(entrant, recording, evaluation_seeds, num_episodes, progress), spec=spec)
     if row.values is not None:
         content = io.BytesIO()
         arrays: dict[str, Any] = _columns(row, recording.made)

@@ -8,7 +8,9 @@ from typing import Final, Literal
 import agent_zoo
 from agent_zoo.hmarl_soc.team import HMARLSOC
 from evaluation.entrants import known_teams
+from soc_env.command_line import soc_env_command
 from soc_env.policy import class_of_file
+from soc_env.team import HUNTER
 
 POLICY: Final = "policy.safetensors"
 
@@ -17,11 +19,11 @@ Purpose = Literal["explain", "export"]
 _WHY: Final[dict[Purpose, tuple[str, str]]] = {
     "explain": (
         "only its agents have explainers",
-        "soc-env explain hmarl-soc --agent threat_hunter",
+        soc_env_command("explain", "hmarl-soc", "--agent", HUNTER),
     ),
     "export": (
         "only its decision can be written as one computation",
-        "soc-env export hmarl-soc",
+        soc_env_command("export", "hmarl-soc"),
     ),
 }
 """Why no other team will do, and a command that works."""

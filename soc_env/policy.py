@@ -110,16 +110,43 @@ def _class_named(reference: str, name: str | Path) -> Any:
 def class_of_file(path: Path) -> str:
     """The "package.module:Class" in a policy's file."""
     try:
-        with path.open("rb") as file:
-            start = file.read(8)
-            if start.lstrip()[:1] == b"{":
-                return str(json.loads(start + file.read())["class"])
-            # A safetensors file begins with the length of a JSON header, eight bytes, little endian.
-            size = min(int.from_bytes(start, "little"), path.stat().st_size)
-            header = json.loads(file.read(size))
-            return str(header["__metadata__"]["class"])
+        return str(_about(path)["class"])
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"policy file {path} does not say which class it is of: {error!r}") from error
+
+
+def environment_of_file(path: Path) -> tuple[str, dict[str, Any]] | None:
+    """The environment that a policy's file says it was trained in, None where it says nothing.
+
+    A file says so by two keys beside `class`, in the JSON object or in the safetensors metadata: `env_id`, a
+    scenario's id, and `env`, the settings that were given to it, an object; in metadata, as JSON. One without
+    `env`, of a rule for instance, plays wherever it is put.
+
+    Raises:
+        ValueError: the file is no policy's, or the settings are no object.
+    """
+    try:
+        about = _about(path)
+        # Files that were written before there was `env` have the settings in the config that they carry.
+        env = _decoded(about["env"]) if "env" in about else _decoded(about.get("config", {})).get("env")
+        return None if env is None else (str(about["env_id"]), dict(env))
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"policy file {path} does not say which environment it is for: {error!r}") from error
+
+
+def _about(path: Path) -> dict[str, Any]:
+    """What a policy's file says of itself."""
+    with path.open("rb") as file:
+        start = file.read(8)
+        if start.lstrip()[:1] == b"{":
+            return dict(json.loads(start + file.read()))
+        # A safetensors file begins with the length of a JSON header, eight bytes, little endian.
+        size = min(int.from_bytes(start, "little"), path.stat().st_size)
+        return dict(json.loads(file.read(size)).get("__metadata__", {}))
+
+
+def _decoded(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def _checked(policy: Any, name: str | Path) -> TeamPolicy:

@@ -75,8 +75,10 @@ def write_results(folder: Path, teams: Mapping[str, Mapping[str, Floats] | None]
                 values[:, 0, column(metric)] = means
         seeds = paper.SEEDS[: 5 if values is None else len(values)]
         entrant = Entrant(name, "fixed", never_loaded)  # type: ignore[arg-type]
-        rows.append(Row(entrant, seeds, values, None if by_metric else "broken", seconds=1.0))
-    results = Results(EnvSpec("soc_v0"), 2_000, [], rows, 1.0, "2030-01-01T00:00:00+00:00")
+        rows.append(
+            Row(entrant, EnvSpec("soc_v0"), seeds, values, None if by_metric else "broken", seconds=1.0)
+        )
+    results = Results(2_000, [], rows, 1.0, "2030-01-01T00:00:00+00:00")
     write_json_atomically(folder / "results.json", results.to_json())
 
 

@@ -225,7 +225,7 @@ def test_the_command_writes_the_page(tmp_path: Path, capsys: pytest.CaptureFixtu
     expected = page_data(play_episode(TunedSOAR(), SPEC, SEED, LANE), "Tuned-SOAR")
     assert embedded(output.read_text("utf-8")) == expected
     printed = capsys.readouterr().out
-    assert f"Tuned-SOAR, seed {SEED}, lane {LANE}: {expected['moments'][-1]['outcome']}" in printed
+    assert f"Tuned-SOAR on {SPEC}, seed {SEED}, lane {LANE}: {expected['moments'][-1]['outcome']}" in printed
     assert f"Written: {output}" in printed
 
 

@@ -165,6 +165,7 @@ class CompiledTeam(FusedPolicy):
             class_name=self.class_name,
             config={"team": to_mapping(self.policy.config), "target": self.made_for},
             env_id=self.env_id,
+            env=self.policy.config.env,
             version=self.version,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -90,15 +90,18 @@ class OnnxTeam(FusedPolicy):
 
     class_name: ClassVar[str] = "agent_zoo.inference.onnx_file:OnnxTeam"
 
-    def __init__(self, model: bytes, env_id: str, interval: int) -> None:
-        """Args: model: see `to_onnx`; env_id, interval: see `FusedPolicy`."""
-        self.model = model
+    def __init__(
+        self, model: bytes, env_id: str, interval: int, env: Mapping[str, Any] | None = None
+    ) -> None:
+        """Args: model: see `to_onnx`; env_id, interval: see `FusedPolicy`; env: see `save_policy_file`."""
+        self.model, self.env = model, dict(env or {})
         super().__init__(load_model(model), env_id, interval)
 
     @classmethod
     def of(cls, policy: HMARLSOC) -> Self:
         """A trained team as an ONNX model; see `to_onnx`."""
-        return cls(to_onnx(policy), policy.env_id, policy.config.coordinator.interval)
+        config = policy.config
+        return cls(to_onnx(policy), policy.env_id, config.coordinator.interval, config.env)
 
     def save(self, path: str | Path) -> None:
         """Write the policy's JSON file and the model, which has the same name but for `.onnx`, beside it."""
@@ -107,6 +110,7 @@ class OnnxTeam(FusedPolicy):
         about: dict[str, Any] = {
             "class": self.class_name,
             "env_id": self.env_id,
+            "env": self.env,
             "version": self.version,
             "interval": self.interval,
             "model": model.name,
@@ -122,4 +126,4 @@ class OnnxTeam(FusedPolicy):
         """
         about = json.loads(Path(path).read_text(encoding="utf-8"))
         model = Path(path).parent / Path(about["model"]).name
-        return cls(model.read_bytes(), about["env_id"], int(about["interval"]))
+        return cls(model.read_bytes(), about["env_id"], int(about["interval"]), about.get("env"))

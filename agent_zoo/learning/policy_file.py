@@ -23,6 +23,7 @@ def save_policy_file(
     class_name: str,
     config: Any,
     env_id: str,
+    env: Mapping[str, Any],
     version: str,
 ) -> None:
     """Write tensors and, as the file's metadata, what is needed to load them.
@@ -33,17 +34,24 @@ def save_policy_file(
         class_name: "package.module:Class", whose `load` reads the file.
         config: anything JSON can hold.
         env_id: the scenario that the policy is for.
+        env: settings of that scenario that it was trained with, see `soc_env.policy.environment_of_file`.
         version: of the policy.
 
     Raises:
         FloatingPointError: a number is not finite; nothing was written.
     """
-    about = {"class": class_name, "config": json.dumps(config), "env_id": env_id, "version": version}
+    about = {
+        "class": class_name,
+        "config": json.dumps(config),
+        "env_id": env_id,
+        "env": json.dumps(dict(env)),
+        "version": version,
+    }
     _write(path, tensors, about)
 
 
 def load_policy_file(path: Path, class_name: str) -> tuple[Tensors, dict[str, Any]]:
-    """Tensors, 16-bit ones widened, and metadata {class, config, env_id, version}, config decoded.
+    """Tensors, 16-bit ones widened, and metadata {class, config, env_id, env, version}, config decoded.
 
     Raises:
         ValueError: the file holds a policy of another class, or a number that is not finite.

@@ -86,6 +86,7 @@ class Reached(Exception):
 def time_to_reward(seed: int, reward: float, every: float, longest: float, overrides: Sequence[str]) -> Timed:
     """Train from the start until `reward` is reached, or `longest` seconds, evaluating `every` so many."""
     config = agent_zoo.trainer("hmarl-soc").load_config(None, overrides)
+    spec = EnvSpec(config.env_id, config.env).normalized()
     result, watch = Timed(seed), Stopwatch()
     begin, begin_cpu = time.perf_counter(), time.process_time()
     last = begin
@@ -95,7 +96,7 @@ def time_to_reward(seed: int, reward: float, every: float, longest: float, overr
         if time.perf_counter() - last < every:
             return
         with watch.running("evaluation"):
-            played = play_held_out(HMARLSOC.of(learner), EnvSpec("soc_v0"), EVALUATION_SEED)
+            played = play_held_out(HMARLSOC.of(learner), spec, EVALUATION_SEED)
         last = time.perf_counter()
         result.curve.append((last - begin, step, float(played[:, column("reward")].mean())))
         reached = [value >= reward for _, _, value in result.curve[-CONSECUTIVE:]]

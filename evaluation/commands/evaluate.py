@@ -24,6 +24,10 @@ from evaluation.protocol import NUM_EPISODES
 from evaluation.report import Results
 from evaluation.seeds import EVALUATION_SEEDS, check_training_seed, evaluation_seeds
 from evaluation.usage import checking
+from evaluation.worlds import Asked, Find, by_environment
+from soc_env.command_line import soc_env_command
+
+HELP = f"`{soc_env_command('evaluate', '--help')}`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,27 +68,31 @@ class PlayOptions(ProcessOptions):
     seed: int = EVALUATION_SEEDS.start
     """The first evaluation seed; the k-th training seed plays the k-th evaluation seed from here."""
 
-    env: Annotated[str, tyro.conf.arg(metavar="ENV")] = "soc_v0"
-    """The environment."""
+    env: Annotated[str | None, arg("ENV")] = None
+    """The environment of all teams; by default each team's own, which it was trained in, else soc_v0."""
 
     hosts_per_segment: Annotated[int | None, arg("INT")] = None
-    """Hosts in each segment; by default the environment's own number."""
+    """Hosts in each segment, for all teams; see --env-set."""
 
     env_set: Annotated[tuple[str, ...], arg("KEY=VALUE [KEY=VALUE ...]")] = ()
-    """Other settings of the environment, for instance stealth=0.9 max_steps=100."""
+    """Settings of the environment for all teams, for instance stealth=0.9 max_steps=100; the others then have
+    their defaults, whatever teams were trained in."""
 
-    def environment(self) -> EnvSpec:
-        """The environment asked for.
+    def asked(self) -> Asked:
+        """The environment asked for, if any.
 
         Raises:
-            ValueError: there is no such environment or setting.
+            ValueError: a setting that is not KEY=VALUE.
         """
         config = read_settings(self.env_set)
         if self.hosts_per_segment is not None:
             config["hosts_per_segment"] = self.hosts_per_segment
-        spec = EnvSpec(self.env, config)
-        spec.check()  # now, not in every row
-        return spec
+        return Asked(self.env, config)
+
+    def find(self, runs: Path) -> Find:
+        """What finds the teams that a name stands for."""
+        limits = self.limits()
+        return lambda name, env_id: find_entrants(name, env_id, self.seeds, runs, limits)
 
     def check(self) -> None:
         """Refuse seeds and episodes that make no sense.
@@ -119,6 +127,10 @@ class Evaluate(PlayOptions):
       untrained networks are played beside it, and differences are taken episode by episode.
     - paper, to compare with the published table: for learners the last episodes of their
       training runs, from the logs under --runs; teams that do not learn are played on --seeds.
+
+    A team plays the environment that it was trained in, and a class or a scripted team soc_v0, with the
+      references beside it; the tables say which. To compare teams in one environment, name it with
+      --env or --env-set.
 
     A class or file that is not of soc-env runs in a process of its own, with limits of time and memory;
       that is no sandbox: it can still read and write your files.
@@ -156,23 +168,18 @@ class Evaluate(PlayOptions):
     def run(self) -> None:
         """Play, print the tables and write the files."""
         with checking():
-            spec = self.environment()
-            entrants = self._entrants(spec)
-            held_out_seeds = self.evaluation_seeds(entrants)
+            matches = self._matches()
+            held_out_seeds = self.evaluation_seeds([entrant for _, entrant in matches])
 
         began, created = time.perf_counter(), datetime.now(UTC).isoformat(timespec="seconds")
-        asked = [
-            entrant for entrant in entrants if entrant.name in self.teams and entrant.kind != "untrained"
-        ]
+        asked = [(s, e) for s, e in matches if e.name in self.teams and e.kind != "untrained"]
         held_out_rows, paper_rows = [], []
         with episode_progress() as progress:
             if self.protocol in ("paper", "both"):
-                paper_rows = [self._paper(entrant, spec, progress) for entrant in asked]
+                paper_rows = [self._paper(entrant, spec, progress) for spec, entrant in asked]
             if self.protocol in ("held-out", "both"):
-                held_out_rows = [self._held_out(e, spec, held_out_seeds, progress) for e in entrants]
-        results = Results(
-            spec, self.episodes, held_out_rows, paper_rows, time.perf_counter() - began, created
-        )
+                held_out_rows = [self._held_out(e, spec, held_out_seeds, progress) for spec, e in matches]
+        results = Results(self.episodes, held_out_rows, paper_rows, time.perf_counter() - began, created)
         if self.output is not None:  # before printing, which fails where the reader of a pipe has gone
             write_atomically(self.output / "table.md", results.to_markdown().encode())
             write_json_atomically(self.output / "results.json", results.to_json())
@@ -185,22 +192,25 @@ class Evaluate(PlayOptions):
         if any(row.error for row in (*held_out_rows, *paper_rows)):
             raise SystemExit(1)
 
-    def _entrants(self, spec: EnvSpec) -> list[Entrant]:
+    def _matches(self) -> list[tuple[EnvSpec, Entrant]]:
+        """Who plays which environment."""
         if not self.teams:
-            raise ValueError("give at least one team; `soc-env evaluate --help` says what can be given")
+            raise ValueError(f"give at least one team; {HELP} says what can be given")
         self.check()
         references = () if self.protocol == "paper" else REFERENCES
-        names = dict.fromkeys((*self.teams, *references))
-        limits = self.limits()
-        found = (find_entrants(name, spec.env_id, self.seeds, self.runs, limits) for name in names)
-        entrants = [entrant for own in found for entrant in own]
+        found = by_environment(self.teams, self.asked(), self.find(self.runs), references)
         if self.record is not None:
             if self.protocol == "paper":
                 raise ValueError(
                     "--record must be left out with --protocol paper: it records held-out episodes"
                 )
-            trajectories.check_recording(self.record, entrants, self.record_episodes)
-        return entrants
+            if len(found) > 1:
+                raise ValueError(
+                    f"--record needs one environment, got {' and '.join(str(spec) for spec, _ in found)}; "
+                    "record them one by one, or name one for all teams with --env-set"
+                )
+            trajectories.check_recording(self.record, found[0][1], self.record_episodes)
+        return [(spec, entrant) for spec, entrants in found for entrant in entrants]
 
     def _held_out(
         self, entrant: Entrant, spec: EnvSpec, seeds: tuple[int, ...], progress: EpisodeProgress

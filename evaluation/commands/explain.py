@@ -17,6 +17,7 @@ from evaluation.commands import arg
 from evaluation.environments import EnvSpec, read_settings
 from evaluation.seeds import EVALUATION_SEEDS, check_evaluation_seed, check_training_seed
 from evaluation.usage import checking
+from evaluation.worlds import Asked
 from soc_env.extras import require
 from soc_env.team import AGENTS
 
@@ -75,7 +76,8 @@ class Explain:
     """The environment; by default the one that the policy is for."""
 
     env_set: Annotated[tuple[str, ...], arg("KEY=VALUE [KEY=VALUE ...]")] = ()
-    """Settings of the environment, for instance stealth=0.9; by default its own."""
+    """Settings of the environment, for instance stealth=0.9; the others then have their defaults. Without
+    --env and --env-set the team plays the one that it was trained in."""
 
     output: Annotated[Path | None, arg("FILE or FOLDER")] = None
     """Where to draw: a .png, .svg or .pdf; with --faithfulness a folder, for faithfulness.json too."""
@@ -131,9 +133,9 @@ class Explain:
         from evaluation.zoo_team import find_team
 
         policy, path = find_team(self.team, self.training_seed, self.env, "explain")
-        spec = EnvSpec(policy.env_id, read_settings(self.env_set))
-        spec.check()  # before an explainer is trained
-        return policy, path, spec
+        asked = Asked(self.env, read_settings(self.env_set))
+        spec = EnvSpec(policy.env_id, asked.config if asked else policy.config.env)
+        return policy, path, spec.normalized()
 
     def _episode(self, policy: HMARLSOC, spec: EnvSpec) -> Episode:
         from evaluation.explain.episode import play_episode

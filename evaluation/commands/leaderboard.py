@@ -12,7 +12,7 @@ import tyro
 from agent_zoo.files import write_atomically, write_json_atomically
 from agent_zoo.terminal import say, show
 from evaluation.commands import arg
-from evaluation.commands.evaluate import PlayOptions, ProcessOptions
+from evaluation.commands.evaluate import HELP, PlayOptions, ProcessOptions
 from evaluation.entrants import Entrant, find_entrants
 from evaluation.isolation import Limits
 from evaluation.leaderboard.build import build, tables, to_markdown
@@ -23,6 +23,7 @@ from evaluation.leaderboard.verify import Verified, verify
 from evaluation.progress import EpisodeProgress, episode_progress
 from evaluation.report import held_out_table
 from evaluation.usage import UsageError, checking
+from evaluation.worlds import by_environment
 
 _RUNS = Path("runs")  # of no use here: nothing reads training logs
 
@@ -33,6 +34,7 @@ class Submit(PlayOptions):
 
     - A TEAM is what `soc-env evaluate` takes: a registered name, a class package.module:Class that
       needs no arguments, or the path of a saved policy, of a training run or of a folder of runs.
+    - A team plays the environment that it was trained in, unless --env or --env-set names another.
     - An entry is a JSON file, named after the team, and beside it an .npz file with every action.
     - A class or file that is not of soc-env runs in a process of its own, with limits of time and
       memory; that is no sandbox: it can still read and write your files.
@@ -60,26 +62,33 @@ class Submit(PlayOptions):
         """Play, write the entries and print the figures."""
         with checking():
             self.check()
-            spec = self.environment()
-            limits = self.limits()
-            entrants = [find_entrants(team, spec.env_id, self.seeds, _RUNS, limits)[0] for team in self.teams]
+            if not self.teams:
+                raise ValueError(f"give at least one team; {HELP} says what can be given")
+            if len(set(self.teams)) < len(self.teams):
+                raise ValueError(f"teams must have different names, got {' '.join(self.teams)}")
+            found = by_environment(self.teams, self.asked(), self._find)
+            matches = [(spec, entrant) for spec, entrants in found for entrant in entrants]
+            entrants = [entrant for _, entrant in matches]
             names = self._names(entrants)
             seeds = self.evaluation_seeds(entrants)
         submissions: list[Submission] = []
         with episode_progress() as progress:
-            for entrant, name in zip(entrants, names, strict=True):
+            for (spec, entrant), name in zip(matches, names, strict=True):
                 bar = progress.bar(name, (len(entrant.training_seeds) or len(seeds)) * self.episodes)
                 submissions.append(submit(entrant, spec, seeds, self.episodes, self.output, name, bar))
         rows = [submission.row for submission in submissions]
-        show(held_out_table(rows, self.episodes, "mean").to_rich(), "")
+        for spec, _ in found:
+            own = [row for row in rows if row.spec == spec]
+            show(held_out_table(own, self.episodes, "mean").to_rich(), "")
         paths = [submission.path for submission in submissions if submission.path is not None]
         say(*(f"Written: {path} and {path.stem}.npz beside it" for path in paths))
         if any(row.error for row in rows):
             raise SystemExit(1)
 
+    def _find(self, name: str, env_id: str) -> list[Entrant]:
+        return self.find(_RUNS)(name, env_id)[:1]  # without untrained networks
+
     def _names(self, entrants: list[Entrant]) -> list[str]:
-        if not entrants:
-            raise ValueError("give at least one team; `soc-env evaluate --help` says what can be given")
         if self.name is not None and len(entrants) > 1:
             raise ValueError(f"--name must be left out with {len(entrants)} teams, got {self.name!r}")
         names = [self.name or entrant.label for entrant in entrants]

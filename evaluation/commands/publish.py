@@ -21,6 +21,7 @@ from evaluation.protocol import NUM_EPISODES
 from evaluation.report import difference_table, held_out_table
 from evaluation.seeds import EVALUATION_SEEDS, evaluation_seeds
 from evaluation.usage import checking
+from evaluation.worlds import trained_in
 from soc_env.policy import TeamPolicy, load_policy
 
 
@@ -56,6 +57,7 @@ class Publish:
         with checking():
             about = self.about.read_text(encoding="utf-8")
             trained, untrained = find_entrants(str(self.runs), "", (), self.runs)
+            spec = trained_in(trained) or EnvSpec()
             seeds = evaluation_seeds(len(trained.training_seeds), self.seed)
             for run_dir in trained.run_dirs.values():
                 if not (run_dir / "metrics.json").is_file():
@@ -63,8 +65,7 @@ class Publish:
         from evaluation import publishing
         from evaluation.explain.picture import save_figure
 
-        first = load_policy(trained.run_dirs[trained.training_seeds[0]] / "policy.safetensors")
-        spec, name = EnvSpec(first.env_id), trained.method or trained.name
+        name = trained.method or trained.name
         weights = []
         for training_seed, evaluation_seed in zip(trained.training_seeds, seeds, strict=True):
             say(f"{name}-{training_seed}: comparing 16-bit with 32-bit matrices", stderr=True)

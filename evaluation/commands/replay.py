@@ -16,12 +16,13 @@ from evaluation import trajectories
 from evaluation.checks import PolicyError
 from evaluation.commands import arg
 from evaluation.comparison import load
-from evaluation.entrants import find_entrants
-from evaluation.environments import EnvSpec, read_settings
+from evaluation.entrants import Entrant, find_entrants
+from evaluation.environments import read_settings
 from evaluation.replay.episode import Episode, OtherEpisodeError, play_again, play_episode
 from evaluation.replay.page import render
 from evaluation.seeds import EVALUATION_SEEDS
 from evaluation.usage import UsageError, checking
+from evaluation.worlds import Asked, by_environment
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,11 @@ class Replay:
     training_seed: int = 42
     """Training seed of a registered learner, or of one of several training runs."""
 
-    env: Annotated[str, tyro.conf.arg(metavar="ENV")] = "soc_v0"
-    """The environment; not for recorded episodes, which have their own."""
+    env: Annotated[str | None, arg("ENV")] = None
+    """The environment; by default the team's own, which it was trained in, else soc_v0."""
 
     env_set: Annotated[tuple[str, ...], arg("KEY=VALUE [KEY=VALUE ...]")] = ()
-    """Settings of the environment, for instance stealth=0.9; not for recorded episodes."""
+    """Settings of the environment, for instance stealth=0.9; the others then have their defaults."""
 
     output: Annotated[Path, tyro.conf.arg(metavar="FILE")] = Path("replay.html")
     """Where the page goes."""
@@ -73,7 +74,8 @@ class Replay:
             raise UsageError(str(error)) from error
         write_atomically(self.output, render(episode, team).encode())
         steps = len(episode.moments) - 1
-        message = f"{team}, seed {self.seed}, lane {self.lane}: {episode.moments[-1].outcome} at step {steps}"
+        where = f"{team} on {episode.spec}, seed {self.seed}, lane {self.lane}"
+        message = f"{where}: {episode.moments[-1].outcome} at step {steps}"
         for line in (message, f"Written: {self.output}"):
             say(line)
 
@@ -83,19 +85,19 @@ class Replay:
                 raise ValueError(f"--{argument} must be at least 0, got {value}")
 
     def _recorded(self) -> tuple[str, Callable[[], Episode]]:
-        if self.env_set:
-            raise ValueError(
-                f"--env-set must be left out for recorded episodes, got {' '.join(self.env_set)}"
-            )
+        for option, value in (("--env", self.env), ("--env-set", " ".join(self.env_set))):
+            if value:
+                raise ValueError(
+                    f"{option} must be left out for recorded episodes, which have their own; got {value}"
+                )
         recorded = trajectories.load(self.team)
         trajectory = recorded.find(self.seed, self.lane)
         label = _named(recorded.metadata["team"]["label"], trajectory.training_seed)
         return label, partial(play_again, trajectory, recorded.spec)
 
     def _played(self) -> tuple[str, Callable[[], Episode]]:
-        spec = EnvSpec(self.env, read_settings(self.env_set))
-        spec.check()
-        entrant, *_ = find_entrants(self.team, spec.env_id, (self.training_seed,), Path("runs"))
+        asked = Asked(self.env, read_settings(self.env_set))
+        ((spec, (entrant, *_)),) = by_environment([self.team], asked, self._find)
         seeds = entrant.training_seeds
         training_seed = seeds[0] if len(seeds) == 1 else self.training_seed if seeds else None
         if seeds and training_seed not in seeds:
@@ -104,6 +106,9 @@ class Replay:
         policy = load(entrant, training_seed)
         play = partial(play_episode, policy, spec, self.seed, self.lane)
         return _named(entrant.label, training_seed), play
+
+    def _find(self, name: str, env_id: str) -> list[Entrant]:
+        return find_entrants(name, env_id, (self.training_seed,), Path("runs"))
 
 
 def _named(label: str, training_seed: int | None) -> str:

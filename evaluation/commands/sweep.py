@@ -123,8 +123,7 @@ class Sweep:
             say("Stopped. The same command goes on from the latest checkpoints.")
             raise SystemExit(INTERRUPTED)
         show("", report.summary_table(runs).to_rich(), "")
-        measure = report.hint(runs, self.output)
-        if measure is not None:
+        for measure in report.hints(runs, self.output):
             say(f"To measure them: {measure}")
         if any(run.state is State.FAILED for run in runs):
             raise SystemExit(1)

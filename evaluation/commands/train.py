@@ -11,7 +11,7 @@ import tyro
 from agent_zoo.terminal import say
 from evaluation.commands import arg
 from evaluation.entrants import find_trainer, run_directory
-from evaluation.environments import MEASURED_ELSEWHERE
+from evaluation.environments import measuring_command
 from evaluation.seeds import check_training_seed
 from evaluation.usage import UsageError, checking
 
@@ -79,8 +79,7 @@ class Train:
             raise UsageError(str(error)) from error
         except FloatingPointError as error:
             raise SystemExit(f"soc-env train: {error}") from None
-        command = MEASURED_ELSEWHERE.get(config.env_id, "soc-env evaluate")
-        say(f"Trained: {run_dir}; to measure it: {command} {run_dir}")
+        say(f"Trained: {run_dir}; to measure it: {measuring_command(config.env_id, [run_dir])}")
 
     def _overrides(self) -> list[str]:
         options = {

@@ -23,13 +23,14 @@ class Episode:
         observations: (length, 352), what was seen before each step.
         actions: of each step, without the lanes' axis.
         phases: the attacker's true phase before each step.
-        seed, lane: which episode it is.
+        spec, seed, lane: which episode of which environment it is.
     """
 
     scenario: Scenario
     observations: NDArray[np.float32]
     actions: tuple[Actions, ...]
     phases: tuple[str, ...]
+    spec: EnvSpec
     seed: int
     lane: int
 
@@ -75,9 +76,8 @@ def play_episode(policy: TeamPolicy, spec: EnvSpec, seed: int, lane: int) -> Epi
             over = bool(starts[0])
     finally:
         env.close()
-    return Episode(
-        env.scenario, np.stack(seen), tuple(actions), _phases(spec, env.scenario, states), seed, lane
-    )
+    phases = _phases(spec, env.scenario, states)
+    return Episode(env.scenario, np.stack(seen), tuple(actions), phases, spec, seed, lane)
 
 
 def _phases(spec: EnvSpec, scenario: Scenario, states: list[NDArray[np.float32]]) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ class Explanation:
 
     Attributes:
         team, agent: whose decision.
+        environment: which one it played, in words.
         seed, lane, step, length: of which step in which episode, and how many steps that one had.
         decided_at: the step on whose observation it decided: an earlier one where a directive is held.
         phase: the attacker's true phase then, which the agent is not told.
@@ -56,6 +57,7 @@ class Explanation:
 
     team: str
     agent: str
+    environment: str
     seed: int
     lane: int
     step: int
@@ -71,7 +73,9 @@ class Explanation:
     def when(self) -> str:
         """The step in words."""
         held = "" if self.decided_at == self.step else f", decided at step {self.decided_at} and held"
-        return f"seed {self.seed}, lane {self.lane}, step {self.step} of {self.length}{held}"
+        return (
+            f"{self.environment}, seed {self.seed}, lane {self.lane}, step {self.step} of {self.length}{held}"
+        )
 
     @property
     def says_constant(self) -> str:
@@ -102,6 +106,7 @@ def explain(team: str, explainer: TeamExplainer, agent: str, episode: Episode, s
     return Explanation(
         team=team,
         agent=agent,
+        environment=str(episode.spec),
         seed=episode.seed,
         lane=episode.lane,
         step=step,

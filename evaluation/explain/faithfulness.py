@@ -7,7 +7,7 @@ evaluation seed, which explainers never train on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -56,7 +56,7 @@ class Faithfulness:
         team: whose.
         agents: those whose decision depends on what they see.
         constant: the others.
-        seed, lanes: the episodes that observations were taken from, one of each lane.
+        seed, lanes, spec: the episodes that observations were taken from, one of each lane.
     """
 
     team: str
@@ -64,7 +64,7 @@ class Faithfulness:
     constant: tuple[str, ...]
     seed: int
     lanes: int
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    spec: EnvSpec
 
     def table(self) -> Table:
         """A row for every agent and ranking."""
@@ -90,8 +90,8 @@ class Faithfulness:
             "Inputs are removed by giving them the values of another observation. Deletion removes the "
             "highest ranked first, insertion keeps them the longest; the figures are areas under the change "
             "of the decision, 0 being unchanged and 1 as far as with all inputs removed.",
-            f"{self.lanes:,} observations, one of every lane under seed {self.seed}; in brackets 95 % "
-            "bootstrap intervals over them, differences taken observation by observation.",
+            f"{self.lanes:,} observations, one of every lane under seed {self.seed} of {self.spec}; in "
+            "brackets 95 % bootstrap intervals over them, differences taken observation by observation.",
             *(
                 f"{agent} decides the same whatever it sees: there is nothing to explain."
                 for agent in self.constant
@@ -107,7 +107,7 @@ class Faithfulness:
             "format": "soc-env faithfulness",
             "format_version": FORMAT_VERSION,
             "team": self.team,
-            "environment": dict(self.settings),
+            "environment": {"id": self.spec.env_id, "config": dict(self.spec.config)},
             "seed": self.seed,
             "observations": self.lanes,
             "bootstrap": {"confidence": statistics.CONFIDENCE, "resamples": statistics.NUM_RESAMPLES},
@@ -158,8 +158,7 @@ def measure(
             curves[name] = faithfulness.curves(decision.weigh, seen[:, part], one, removals).double().numpy()
             progress((index + (place + 1) / len(ranked)) / len(found))
         agents.append(AgentFaithfulness(agent, curves))
-    settings = {"id": spec.env_id, "config": dict(spec.config)}
-    return Faithfulness(team, tuple(agents), tuple(constant), seed, lanes, settings)
+    return Faithfulness(team, tuple(agents), tuple(constant), seed, lanes, spec)
 
 
 def _with_intervals(own: statistics.Estimate, *, sign: bool = False) -> list[str]:

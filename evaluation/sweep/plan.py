@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from evaluation.entrants import find_trainer
 from evaluation.seeds import check_training_seed
 from evaluation.sweep.job import Job
+from soc_env.command_line import soc_env_command
 
 LONGEST_LABEL: Final = 200
 """Characters; file systems take names of 255."""
@@ -86,7 +87,7 @@ def plan(
         ImportError: a learner needs an extra that is not installed; the message says which.
     """
     if not learners:
-        raise ValueError("give at least one learner; `soc-env sweep --help` says how")
+        raise ValueError(f"give at least one learner; `{soc_env_command('sweep', '--help')}` says how")
     if not seeds or len(set(seeds)) != len(seeds):
         raise ValueError(f"--seeds must be different training seeds, got {list(seeds)}")
     for seed in seeds:

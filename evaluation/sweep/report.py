@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from evaluation.environments import measuring_command
 from evaluation.metrics import HEADLINES
 from evaluation.provenance import package_versions
 from evaluation.statistics import std_over_seeds
@@ -87,12 +88,13 @@ def _run_json(run: Run) -> dict[str, Any]:
     }
 
 
-def hint(runs: Sequence[Run], output: Path) -> str | None:
-    """The command that measures the variants whose runs are all done; None where there are none."""
-    folders = [folder for folder, own in by_folder(runs).items() if all(run.job.done for run in own)]
-    if not folders:
-        return None
-    return " ".join(["soc-env evaluate", *(str(output / folder.name) for folder in folders)])
+def hints(runs: Sequence[Run], output: Path) -> list[str]:
+    """The commands that measure the variants whose runs are all done, one for each kind of measure."""
+    folders: dict[str, list[Path]] = {}
+    for folder, own in by_folder(runs).items():
+        if all(run.job.done for run in own):
+            folders.setdefault(str(own[0].job.config["env_id"]), []).append(output / folder.name)
+    return [measuring_command(env_id, own) for env_id, own in folders.items()]
 
 
 def _metrics(run: Run) -> dict[str, Any]:

@@ -89,6 +89,7 @@ class TeamExplainer:
             class_name=self.class_name,
             config=about,
             env_id=self.policy.env_id,
+            env=self.policy.config.env,
             version=self.version,
         )
 
