@@ -14,6 +14,7 @@ from soc_env.extras import require
 
 if TYPE_CHECKING:
     from rich.console import Group
+    from rich.text import Text
 
 NONE = "—"  # where there is no figure
 
@@ -61,6 +62,8 @@ class Table:
         from rich.table import Table as RichTable
         from rich.text import Text
 
+        from evaluation.folding import Folding
+
         table = RichTable(
             title=Text(self.title, style="bold"),
             title_justify="left",
@@ -75,8 +78,9 @@ class Table:
             table.add_column(Text(name), justify=justify, overflow="fold")
         tall = any("\n" in cell for row in self.rows for cell in row)
         for row in self.rows:
-            table.add_row(*(_first_line_stands_out(cell) for cell in row), end_section=tall)
-        notes = [Padding(Text(f"· {note}", style="dim"), (0, 1)) for note in self.notes]
+            texts = (Folding if index < self.num_labels else Text for index in range(len(row)))
+            table.add_row(*map(_first_line_stands_out, row, texts), end_section=tall)
+        notes = [Padding(Folding(f"· {note}", style="dim"), (0, 1)) for note in self.notes]
         return Group(table, "", *notes)
 
 
@@ -117,8 +121,6 @@ def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", "<br>")
 
 
-def _first_line_stands_out(cell: str) -> Any:
-    from rich.text import Text
-
+def _first_line_stands_out(cell: str, text: type[Text]) -> Text:
     first, newline, rest = cell.partition("\n")
-    return Text.assemble(first, newline, (rest, "dim"))
+    return text.assemble(first, newline, (rest, "dim"))

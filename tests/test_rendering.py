@@ -274,6 +274,7 @@ def test_after_a_reset_no_agent_has_acted():
     text = plain(make_snapshot(actions={}))
     assert f"{TRIAGE}: no verdict yet" in text
     assert f"{HUNTER}: no action yet" in text
+    assert f"{COORDINATOR}: no action yet" in text  # no directive of 50 %, which nobody has given
 
 
 def test_the_text_shows_the_oldest_alerts_first_and_how_many_wait():

@@ -152,7 +152,7 @@ def test_actions_are_told_by_the_names_of_their_parts(episode: Episode, data: di
     assert responder["by_segment"] == ["isolate", "remediate"]
     assert triage["verdict"]
     before, *moments = data["moments"]
-    assert before["by_segment"] == [[], [], [], []]
+    assert before["by_segment"] == before["single"] == [[], [], [], []]  # not even a directive
     assert before["verdict"] is None
     for moment, told in zip(episode.moments[1:], moments, strict=True):
         shares = (np.asarray(moment.actions[HUNTER])[:10] + 1) / 2

@@ -73,13 +73,25 @@ def test_it_loads_without_errors_and_without_asking_for_anything(
     assert browser.title == f"{NAME} on soc_v0"
 
 
+def test_it_opens_on_what_the_team_does_first(opened: webdriver.Chrome) -> None:
+    assert step(opened) == 1
+    assert "the directive in force" in opened.find_element(By.ID, "team").text
+
+
+def test_before_the_first_step_nobody_has_decided_anything(opened: webdriver.Chrome) -> None:
+    press(opened, Keys.HOME)
+    team = opened.find_element(By.ID, "team").text
+    assert "no directive yet" in team
+    assert team.count("no action yet") == 3
+    assert "%" not in team
+
+
 def test_keys_go_through_the_episode(opened: webdriver.Chrome, episode: Episode) -> None:
     last = len(episode.moments) - 1
-    assert step(opened) == 0
     for key, expected in [
-        (Keys.ARROW_RIGHT, 1),
         (Keys.ARROW_RIGHT, 2),
-        (Keys.ARROW_LEFT, 1),
+        (Keys.ARROW_RIGHT, 3),
+        (Keys.ARROW_LEFT, 2),
         (Keys.END, last),
         (Keys.ARROW_RIGHT, last),
         (Keys.HOME, 0),
@@ -104,7 +116,7 @@ def test_the_slider_answers_to_the_mouse_and_to_keys(opened: webdriver.Chrome, e
 def test_buttons_and_the_chart_go_to_steps(opened: webdriver.Chrome, episode: Episode) -> None:
     last = len(episode.moments) - 1
     for label, expected in [
-        ("One step on", 1),
+        ("One step on", 2),
         ("Last step", last),
         ("One step back", last - 1),
         ("First step", 0),
@@ -131,6 +143,7 @@ def test_the_space_bar_plays_to_the_end_and_stops_there(opened: webdriver.Chrome
 
 
 def test_each_step_shows_its_own_figures(opened: webdriver.Chrome, episode: Episode) -> None:
+    press(opened, Keys.HOME)
     for moment in episode.moments:
         assert step(opened) == moment.step
         reward = opened.find_element(By.ID, "return").text.replace("\N{MINUS SIGN}", "-")
@@ -168,4 +181,4 @@ def test_everything_that_can_be_worked_has_a_name(opened: webdriver.Chrome) -> N
     for element in opened.find_elements(By.CSS_SELECTOR, "button, input, select, [role=img]"):
         assert element.accessible_name, element.get_attribute("outerHTML")
     slider = opened.find_element(By.ID, "step")
-    assert slider.get_attribute("aria-valuetext").startswith("Step 0 of")
+    assert slider.get_attribute("aria-valuetext").startswith("Step 1 of")

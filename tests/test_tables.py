@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import json
 
 import numpy as np
@@ -18,6 +19,7 @@ from evaluation import paper
 from evaluation.comparison import Row, differences
 from evaluation.entrants import Entrant
 from evaluation.environments import EnvSpec
+from evaluation.folding import cuts
 from evaluation.metrics import HEADLINES, NAMES, column
 from evaluation.report import Results, difference_table, held_out_table, paper_table
 from evaluation.tables import NONE, Table, number, with_deviation, with_interval
@@ -162,6 +164,35 @@ class TestTable:
             lines = in_terminal(table, 70)
             assert max(map(len, lines)) <= 70
             assert not any("…" in line for line in lines)
+
+    @pytest.mark.parametrize(
+        ("name", "parts"),
+        [
+            (
+                "hmarl-soc@learning_rate=0.001,env.stealth=0.8",
+                ["hmarl-soc@", "learning_rate=0.001,", "env.stealth=0.8"],
+            ),
+            (
+                "Single-DRL (srv/results/soc_v0/single-drl-42)",
+                ["Single-DRL", "(srv/results/soc_v0/", "single-drl-42)"],
+            ),
+        ],
+    )
+    def test_names_break_where_their_parts_end(self, name: str, parts: list[str]) -> None:
+        table = Table("Teams", ("team", "reward"), ((name, "-1234.5\n[-1240.0, -1230.0]"),), (name,))
+        lines = in_terminal(table, 42)
+        assert [line[:21].strip() for line in lines[3:6]] == parts
+        assert "[-1240.0, -1230.0]" in lines[4]
+
+
+@pytest.mark.parametrize("width", [1, 4, 9, 20])
+def test_a_word_breaks_behind_separators_and_is_never_wider_than_there_is_room(width: int) -> None:
+    word = "single-drl@learning_rate=0.001,nothing_to_break_atatatatatatat"
+    ends = [0, *cuts(word, width), len(word)]
+    parts = [word[start:end] for start, end in itertools.pairwise(ends)]
+    assert "".join(parts) == word
+    assert max(map(len, parts)) <= width
+    assert all(len(part) == width or part[-1] in "-@_=,." for part in parts[:-1])
 
 
 class TestPaperTable:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from evaluation.explain.explanation import Explanation, Input
 from evaluation.explain.words import as_value
+from evaluation.folding import Folding
 
 BAR, HEAD_BAR = 12, 4
 TRUTH = "†"
@@ -66,7 +67,7 @@ def _table(explanation: Explanation, top: int) -> Table:
 
 def _described(one: Input) -> Text:
     truth = f" {TRUTH}" if one.leaks_truth else ""
-    return Text.assemble((one.name, "bold"), truth, "\n", (one.meaning, "dim"))
+    return Folding.assemble((one.name, "bold"), truth, "\n", (one.meaning, "dim"))
 
 
 def _bar(fraction: float, width: int) -> str:

@@ -77,6 +77,7 @@ def _agent(snapshot: Snapshot, agent: str) -> dict[str, Any]:
     return {
         "name": agent,
         "note": _NOTES[agent],
+        "note_before": "no directive yet" if agent == COORDINATOR else "no action yet",
         "verdict": agent == TRIAGE,
         "by_segment": [label for label, _ in bars.by_segment],
         "single": [label for label, _ in bars.single],

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from agent_zoo.terminal import LINE_SECONDS, every
+from evaluation.folding import Folding
 from evaluation.sweep.schedule import Run, State
 from evaluation.tables import NONE, number
 
@@ -87,7 +88,7 @@ class Display:
         for run in shown:
             run.episodes.refresh()
             state = Text(_state(run), style=_STYLES.get(run.state, ""))
-            label = Text(run.job.label, overflow="fold")
+            label = Folding(run.job.label, overflow="fold")
             table.add_row(label, str(run.job.seed), state, _episodes(run), _return(run), _time(run))
         left_out = [run.state for run in self._runs if run not in shown]
         counts = [f"{left_out.count(state)} {state}" for state in State if state in left_out]

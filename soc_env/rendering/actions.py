@@ -25,13 +25,13 @@ class ActionBars:
 
 
 def action_bars(snapshot: Snapshot, agent: str) -> ActionBars:
-    """The bars of `agent`: of the directive in force for the coordinator; none before an agent has acted.
+    """The bars of `agent`: of the directive in force for the coordinator; none before the team has acted.
 
     Raises:
         ValueError: a group has neither one number nor one for each segment.
     """
     values = snapshot.directive if agent == COORDINATOR else snapshot.actions.get(agent)
-    if values is None:
+    if values is None or not snapshot.actions:  # a directive of zeros, as after a reset, nobody has given
         return ActionBars((), ())
     lengths = (np.clip(np.asarray(values, np.float64), -1.0, 1.0) + 1.0) / 2.0
     by_segment, single = [], []
