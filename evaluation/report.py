@@ -19,6 +19,7 @@ from evaluation.environments import EnvSpec
 from evaluation.metrics import HEADLINES, NAMES, column
 from evaluation.protocol import PROTOCOL_VERSION
 from evaluation.provenance import package_versions
+from evaluation.seeds import in_words
 from evaluation.tables import NONE, Table, with_deviation, with_interval
 
 FORMAT_VERSION: Final = 1
@@ -148,7 +149,8 @@ def held_out_table(rows: Sequence[Row], num_episodes: int, statistic: str) -> Ta
             )
     title = {"mean": "Held out: mean over seeds", "iqm": "Held out: interquartile mean over seeds"}[statistic]
     notes = (
-        f"{num_episodes:,} episodes for each evaluation seed, exactly one a lane, greedy actions.",
+        f"{num_episodes:,} episodes for each seed, exactly one a lane, greedy actions; "
+        f"{in_words([seed for row in rows for seed in row.seeds])}.",
         "In brackets 95 % bootstrap intervals, over training seeds where there are any, then episodes.",
         *_remarks(rows),
     )

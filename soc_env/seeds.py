@@ -12,6 +12,19 @@ from typing import Final
 TRAINING_SEEDS: Final = range(0, 10**9)
 EVALUATION_SEEDS: Final = range(10**9, 2**31)
 
+FINAL_SEEDS: Final = range(10**9, 2 * 10**9)
+"""Those of the evaluation seeds that reported figures are of. Commands begin with the first, and so does the
+leaderboard."""
+
+CHOOSING_SEEDS: Final = range(2 * 10**9, 2**31)
+"""Those to look at while something is still chosen: hyperparameters, rules, when to stop."""
+
+RESULTS_SEED: Final = 1_500_000_000
+"""The final seed that the project's own tables begin with, those in `results/soc_v0` and in the README."""
+
+CAGE4_SEED: Final = 1_100_000_000
+"""The final seed of the project's own figures on CAGE-4."""
+
 
 def check_training_seed(seed: int, argument: str = "seed") -> int:
     """Return `seed` as an int.

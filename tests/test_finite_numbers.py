@@ -187,7 +187,7 @@ def test_an_environments_own_state_may_hold_what_it_likes(tmp_path: Path) -> Non
     assert np.isnan(loaded["env.never_yet"]).all()
 
 
-ABOUT: dict[str, Any] = {"class_name": "a:B", "config": {}, "env_id": "soc_v0", "version": "1"}
+ABOUT: dict[str, Any] = {"class_name": "a:B", "config": {}, "env_id": "soc_v0", "env": {}, "version": "1"}
 
 
 @pytest.mark.parametrize("value", NOT_FINITE)

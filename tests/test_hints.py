@@ -59,7 +59,7 @@ def commands_in(text: str) -> list[str]:
 
 
 def refusal(action: Callable[[], object]) -> str:
-    with pytest.raises((SystemExit, ValueError, FileNotFoundError)) as raised:
+    with pytest.raises((ValueError, FileNotFoundError)) as raised:
         action()
     return str(raised.value)
 
@@ -164,8 +164,12 @@ class TestRefusals:
         assert parse(hint).simulator == "cage4"
 
     @pytest.mark.parametrize("args", [("evaluate",), ("leaderboard", "submit"), ("sweep",)])
-    def test_commands_that_are_given_nothing_name_the_help_text(self, args: tuple[str, ...]) -> None:
-        (hint,) = commands_in(refusal(lambda: cli.main(args)))
+    def test_commands_that_are_given_nothing_name_the_help_text(
+        self, args: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit):
+            cli.main(args)
+        (hint,) = commands_in(capsys.readouterr().err)
         with pytest.raises(SystemExit) as left:
             cli.main(shlex.split(hint)[1:])
         assert not left.value.code

@@ -29,8 +29,9 @@ from evaluation.metrics import column
 from evaluation.protocol import play_held_out
 from evaluation.tables import Table
 from soc_env.faces.vector import TeamVectorEnv
+from soc_env.seeds import CHOOSING_SEEDS
 
-EVALUATION_SEED: Final = 2_000_000_000
+EVALUATION_SEED: Final = CHOOSING_SEEDS.start
 CONSECUTIVE: Final = 2
 """Evaluations that must reach the reward."""
 

@@ -22,7 +22,7 @@ from evaluation.isolation import Limits
 from evaluation.progress import EpisodeProgress, episode_progress
 from evaluation.protocol import NUM_EPISODES
 from evaluation.report import Results
-from evaluation.seeds import EVALUATION_SEEDS, check_training_seed, evaluation_seeds
+from evaluation.seeds import FINAL_SEEDS, check_training_seed, evaluation_seeds
 from evaluation.usage import checking
 from evaluation.worlds import Asked, Find, by_environment
 from soc_env.command_line import soc_env_command
@@ -65,8 +65,9 @@ class PlayOptions(ProcessOptions):
     episodes: int = NUM_EPISODES
     """Episodes for each seed."""
 
-    seed: int = EVALUATION_SEEDS.start
-    """The first evaluation seed; the k-th training seed plays the k-th evaluation seed from here."""
+    seed: int = FINAL_SEEDS.start
+    """The first evaluation seed; the k-th training seed plays the k-th evaluation seed from here.
+    Take 2000000000 while something is still to be chosen."""
 
     env: Annotated[str | None, arg("ENV")] = None
     """The environment of all teams; by default each team's own, which it was trained in, else soc_v0."""

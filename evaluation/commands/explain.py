@@ -15,7 +15,7 @@ from agent_zoo.files import write_json_atomically
 from agent_zoo.terminal import progress, say, show, text
 from evaluation.commands import arg
 from evaluation.environments import EnvSpec, read_settings
-from evaluation.seeds import EVALUATION_SEEDS, check_evaluation_seed, check_training_seed
+from evaluation.seeds import FINAL_SEEDS, check_evaluation_seed, check_training_seed
 from evaluation.usage import checking
 from evaluation.worlds import Asked
 from soc_env.extras import require
@@ -51,7 +51,7 @@ class Explain:
     agent: Annotated[str | None, arg("AGENT")] = None
     """Whose decision: strategic_coordinator, threat_hunter, alert_triage or response_orchestrator."""
 
-    seed: int = EVALUATION_SEEDS.start
+    seed: int = FINAL_SEEDS.start
     """The episode's seed; with --faithfulness an evaluation seed."""
 
     lane: int = 0

@@ -19,7 +19,7 @@ from evaluation.metrics import column
 from evaluation.progress import episode_progress
 from evaluation.protocol import NUM_EPISODES
 from evaluation.report import difference_table, held_out_table
-from evaluation.seeds import EVALUATION_SEEDS, evaluation_seeds
+from evaluation.seeds import FINAL_SEEDS, evaluation_seeds
 from evaluation.usage import checking
 from evaluation.worlds import trained_in
 from soc_env.policy import TeamPolicy, load_policy
@@ -49,7 +49,7 @@ class Publish:
     episodes: Annotated[int, arg("INT")] = NUM_EPISODES
     """Held-out episodes for each seed."""
 
-    seed: Annotated[int, arg("INT")] = EVALUATION_SEEDS.start
+    seed: Annotated[int, arg("INT")] = FINAL_SEEDS.start
     """The first evaluation seed."""
 
     def run(self) -> None:

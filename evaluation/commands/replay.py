@@ -20,7 +20,7 @@ from evaluation.entrants import Entrant, find_entrants
 from evaluation.environments import read_settings
 from evaluation.replay.episode import Episode, OtherEpisodeError, play_again, play_episode
 from evaluation.replay.page import render
-from evaluation.seeds import EVALUATION_SEEDS
+from evaluation.seeds import FINAL_SEEDS
 from evaluation.usage import UsageError, checking
 from evaluation.worlds import Asked, by_environment
 
@@ -43,7 +43,7 @@ class Replay:
     team: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TEAM")]
     """The team; see above."""
 
-    seed: int = EVALUATION_SEEDS.start
+    seed: int = FINAL_SEEDS.start
     """The episode's seed."""
 
     lane: int = 0

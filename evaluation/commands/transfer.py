@@ -20,8 +20,9 @@ from evaluation.commands import arg
 from evaluation.commands.evaluate import ProcessOptions
 from evaluation.entrants import Entrant, find_entrants, known_learners
 from evaluation.progress import episode_progress
-from evaluation.seeds import EVALUATION_SEEDS, check_evaluation_seed, check_training_seed
+from evaluation.seeds import check_evaluation_seed, check_training_seed
 from evaluation.usage import checking
+from soc_env.seeds import CAGE4_SEED
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Transfer(ProcessOptions):
     episodes: int = NUM_EPISODES
     """Episodes of each team, and of each training seed."""
 
-    seed: int = EVALUATION_SEEDS.start
+    seed: int = CAGE4_SEED
     """Evaluation seed, from which the episodes have theirs."""
 
     seeds: Annotated[tuple[int, ...], tyro.conf.arg(metavar="INT [INT ...]")] = paper.SEEDS

@@ -46,6 +46,7 @@ from evaluation import statistics
 from evaluation.entrants import REFERENCES
 from evaluation.leaderboard.entry import Entry, EntryError, aggregates, read_entry
 from evaluation.metrics import HEADLINES, NAMES, column
+from evaluation.seeds import in_words
 from evaluation.tables import NONE, Table, number, with_interval
 
 FORMAT: Final = "soc-env leaderboard"
@@ -209,9 +210,10 @@ def _ranking(board: dict[str, Any], statistic: str, title: str) -> Table:
         )
         for entry in board["entries"]
     )
+    seeds = [seed for entry in board["entries"] for seed in entry["seeds"]["evaluation"]]
     notes = (
-        f"{board['episodes_per_seed']:,} episodes for each evaluation seed, exactly one a lane, greedy "
-        f"actions; evaluation protocol {board['protocol_version']}; ranked by mean reward.",
+        f"{board['episodes_per_seed']:,} episodes for each seed, exactly one a lane, greedy actions; "
+        f"{in_words(seeds)}; evaluation protocol {board['protocol_version']}; ranked by mean reward.",
         "In brackets 95 % bootstrap intervals, over training seeds where there are any, then episodes.",
     )
     header = ("rank", "team", *HEADLINES.values())
