@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+_NO_SYNC: Final = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""What `fsync` answers where the file system has no such thing."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -16,10 +21,11 @@ def write_atomically(path: Path, content: bytes) -> None:
         with open(temporary, "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            sync_file(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the error that is raised says more than one of tidying up
+            temporary.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
 
@@ -30,10 +36,24 @@ def write_json_atomically(path: Path, content: Any) -> None:
     write_atomically(path, text.encode())
 
 
-def sync_directory(folder: Path) -> None:
-    """Make renames in `folder` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync_file(descriptor: int) -> None:
+    """Bring an open file to the disk, where its file system can; what is wrong with the disk is raised."""
     try:
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+
+
+def sync_directory(folder: Path) -> None:
+    """Make renames in `folder` survive a power cut, where folders can be opened and synced.
+
+    They cannot on Windows and on some network file systems. The files are written by now, so that it fails
+    is no error.
+    """
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

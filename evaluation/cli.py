@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr
 from typing import Annotated, Any, Final, NoReturn, Union
 
+from evaluation.interrupts import stopping_with_one_line
 from evaluation.usage import UsageError, as_one_line, one_line_errors
 from soc_env.extras import require
 
@@ -36,11 +37,11 @@ def main(args: Sequence[str] | None = None) -> None:
     """Run `soc-env` with `args`, by default those of the process.
 
     Raises:
-        SystemExit: with status 1 if the command fails, 2 if it cannot be carried out as it was given, 0 after
-            a help text.
+        SystemExit: with status 1 if the command fails, 2 if it cannot be carried out as it was given, 130 or
+            143 if SIGINT or SIGTERM has stopped it, 0 after a help text.
     """
     try:
-        for module in ("tyro", "rich", "scipy", "jsonschema", "psutil"):
+        for module in ("tyro", "rich", "scipy", "jsonschema", "psutil", "filelock"):
             require(module, extra="evaluation", purpose="soc-env")
     except ImportError as error:
         _refuse(str(error))
@@ -49,12 +50,13 @@ def main(args: Sequence[str] | None = None) -> None:
     tolerate_encodings()
     name, *rest = list(sys.argv[1:] if args is None else args) or [""]
     try:
-        if name in COMMANDS:
-            _run(_load(name), f"soc-env {name}", rest)
-        else:
-            commands = {name: _load(name) for name in COMMANDS}
-            _parse(_overview(commands), "soc-env", [name, *rest] if name else [], DESCRIPTION)
-        sys.stdout.flush()
+        with stopping_with_one_line(["soc-env", *([name] if name else []), *rest]):
+            if name in COMMANDS:
+                _run(_load(name), f"soc-env {name}", rest)
+            else:
+                commands = {name: _load(name) for name in COMMANDS}
+                _parse(_overview(commands), "soc-env", [name, *rest] if name else [], DESCRIPTION)
+            sys.stdout.flush()
     except BrokenPipeError:  # whoever read our output, `head` for instance, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None

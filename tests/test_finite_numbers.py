@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +165,7 @@ def test_what_diverged_is_no_checkpoint(
     with pytest.raises(FloatingPointError, match=r"step \d+: .*; last good checkpoint: "):
         train_small(learner, tmp_path / "run", *RATES[learner], "num_episodes=40")
     for path in tmp_path.glob("**/checkpoints/step-*"):
-        tensors, _ = checkpoint.load_checkpoint(path)
-        assert checkpoint.not_finite(tensors) is None
+        assert checkpoint.not_finite(checkpoint.load_checkpoint(path).tensors) is None
 
 
 @pytest.mark.parametrize("value", NOT_FINITE)
@@ -175,16 +176,20 @@ def test_a_checkpoint_whose_learner_is_not_finite_is_not_written_and_not_gone_on
     whole = checkpoint.save_checkpoint(tmp_path, 1, good, {})
     with pytest.raises(FloatingPointError, match=r"learned must be finite, got -?(nan|inf) in a"):
         checkpoint.save_checkpoint(tmp_path, 2, bad, {})
-    assert checkpoint.latest_checkpoint(tmp_path) == whole
-    (whole / "tensors.safetensors").write_bytes(safetensors.numpy.save(bad))
-    with pytest.raises(ValueError, match=r"learned must be finite, got .* in a in .*step-000000000001"):
+    assert [path.name for path in tmp_path.iterdir()] == [whole.name]
+    content = safetensors.numpy.save(bad)
+    (whole / "tensors.safetensors").write_bytes(content)
+    digests = json.loads((whole / "sha256.json").read_text("utf-8"))
+    digests["tensors.safetensors"] = hashlib.sha256(content).hexdigest()
+    (whole / "sha256.json").write_text(json.dumps(digests), "utf-8")
+    with pytest.raises(ValueError, match=r"step-000000000001 is damaged: .* must be finite, got .* in a"):
         checkpoint.load_checkpoint(whole)
 
 
 def test_an_environments_own_state_may_hold_what_it_likes(tmp_path: Path) -> None:
     state = {"env.never_yet": np.array([np.nan])}
-    loaded, _ = checkpoint.load_checkpoint(checkpoint.save_checkpoint(tmp_path, 1, state, {}))
-    assert np.isnan(loaded["env.never_yet"]).all()
+    loaded = checkpoint.load_checkpoint(checkpoint.save_checkpoint(tmp_path, 1, state, {}))
+    assert np.isnan(loaded.tensors["env.never_yet"]).all()
 
 
 ABOUT: dict[str, Any] = {"class_name": "a:B", "config": {}, "env_id": "soc_v0", "env": {}, "version": "1"}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import errno
+import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_zoo import files
+from agent_zoo import files, output_lock
 from agent_zoo.columns import METRIC_COLUMNS
 from agent_zoo.learning import checkpoint
 from agent_zoo.learning.config import ConfigError, from_mapping, read_yaml, to_yaml, with_overrides
@@ -167,6 +170,11 @@ def test_a_missing_key_is_named() -> None:
 # Files and checkpoints
 
 
+def newest(folder: Path) -> Path | None:
+    found = checkpoint.load_newest(folder)
+    return found and found.path
+
+
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "metrics.json"
     files.write_atomically(path, b"old")
@@ -188,11 +196,11 @@ def test_checkpoints_hold_any_array_and_the_last_two_are_kept(tmp_path: Path) ->
         "transposed": np.arange(6.0).reshape(2, 3).T,
     }
     for step in (9, 10, 100):
-        path = checkpoint.save_checkpoint(tmp_path, step, tensors, {"step": step})
-    assert checkpoint.latest_checkpoint(tmp_path) == path
+        path = checkpoint.save_checkpoint(tmp_path, step, tensors, {"step": step}, b"a,b\n")
+    assert newest(tmp_path) == path
     assert len(list(tmp_path.iterdir())) == 2
-    loaded, rest = checkpoint.load_checkpoint(path)
-    assert rest == {"step": 100}
+    _, loaded, rest, log = checkpoint.load_checkpoint(path)
+    assert (rest, log) == ({"step": 100}, b"a,b\n")
     assert loaded.keys() == tensors.keys()
     for name, array in tensors.items():
         np.testing.assert_array_equal(loaded[name], array)
@@ -211,9 +219,118 @@ def test_a_checkpoint_cut_off_while_it_was_written_does_not_count(
         patch.setattr(checkpoint, "write_json_atomically", killed)
         with pytest.raises(KeyboardInterrupt):
             checkpoint.save_checkpoint(tmp_path, 2, {"a": np.zeros(3)}, {})
-    assert checkpoint.latest_checkpoint(tmp_path) == whole
+    assert newest(tmp_path) == whole
     second = checkpoint.save_checkpoint(tmp_path, 2, {"a": np.zeros(3)}, {})
-    assert checkpoint.latest_checkpoint(tmp_path) == second
+    assert newest(tmp_path) == second
+
+
+def test_what_was_written_stays_written_where_folders_cannot_be_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = os.open
+
+    def no_folders(path: Any, flags: int, *args: Any, **options: Any) -> int:
+        if Path(path).is_dir():
+            raise PermissionError(errno.EACCES, "as Windows answers", str(path))
+        return opened(path, flags, *args, **options)
+
+    def no_sync(descriptor: int) -> None:
+        raise OSError(errno.EINVAL, "as some network file systems answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "open", no_folders)
+        files.write_atomically(tmp_path / "windows", b"content")
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "fsync", no_sync)
+        files.write_atomically(tmp_path / "network", b"content")
+        log = EpisodeLog(tmp_path / "episodes.csv", limit=3)
+        log.record(finished(1, [0], 1.0), step=1)
+        assert log.sync() == (tmp_path / "episodes.csv").read_bytes()
+        log.close()
+        checkpoint.save_checkpoint(tmp_path / "checkpoints", 1, {"a": np.ones(3)}, {})
+    assert newest(tmp_path / "checkpoints") is not None
+    for name in ("windows", "network"):
+        assert (tmp_path / name).read_bytes() == b"content"
+
+
+def empty(path: Path) -> None:
+    for file in path.iterdir():
+        file.unlink()
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "tensors cut off": lambda path: os.truncate(path / "tensors.safetensors", 40),
+    "a bit of the tensors turned": lambda path: turn_a_bit(path / "tensors.safetensors"),
+    "tensors gone": lambda path: (path / "tensors.safetensors").unlink(),
+    "rest edited": lambda path: (path / "rest.json").write_text('{"step": 3}', encoding="utf-8"),
+    "log cut off": lambda path: os.truncate(path / "episodes.csv", 1),
+    "digests gone": lambda path: (path / "sha256.json").unlink(),
+    "an empty folder": empty,
+}
+
+
+def turn_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_checkpoint_is_said_to_be_and_the_newest_whole_one_taken(
+    damage: Callable[[Path], object], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, newer = (
+        checkpoint.save_checkpoint(tmp_path, step, {"a": np.ones(3)}, {"step": step}, b"a,b\n")
+        for step in (1, 2)
+    )
+    damage(newer)
+    assert newest(tmp_path) == whole
+    assert f"the checkpoint {newer} is damaged" in caplog.text
+    assert f"going back to {whole.name}" in caplog.text
+    caplog.clear()
+    later = [checkpoint.save_checkpoint(tmp_path, step, {"a": np.zeros(3)}, {}) for step in (2, 3, 4)]
+    assert newest(tmp_path) == later[-1]
+    assert whole not in tmp_path.iterdir(), "the last two are kept"
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("name", ["step-", "step-9 (copy)", "step-000000000009.bak", "step-abc", "notes"])
+def test_what_is_not_named_as_checkpoints_are_stands_in_no_ones_way(name: str, tmp_path: Path) -> None:
+    whole = checkpoint.save_checkpoint(tmp_path, 1, {"a": np.ones(3)}, {})
+    (tmp_path / name).mkdir()
+    assert newest(tmp_path) == whole
+    for step in (2, 3):
+        latest = checkpoint.save_checkpoint(tmp_path, step, {"a": np.ones(3)}, {})
+    assert newest(tmp_path) == latest
+    assert (tmp_path / name).is_dir()
+
+
+def test_a_file_in_a_checkpoints_place_is_no_checkpoint(tmp_path: Path) -> None:
+    whole = checkpoint.save_checkpoint(tmp_path, 1, {"a": np.ones(3)}, {})
+    (tmp_path / "step-000000000002").write_text("a file", encoding="utf-8")
+    assert newest(tmp_path) == whole
+
+
+def test_without_any_whole_checkpoint_nothing_is_begun_over_what_is_left(tmp_path: Path) -> None:
+    path = checkpoint.save_checkpoint(tmp_path, 1, {"a": np.ones(3)}, {})
+    (path / "rest.json").unlink()
+    with pytest.raises(checkpoint.CheckpointError, match=r"no checkpoint in .* is whole; to begin anew"):
+        checkpoint.load_newest(tmp_path)
+    assert path.is_dir()
+
+
+def test_a_checkpoint_for_which_there_is_no_room_leaves_none_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = checkpoint.save_checkpoint(tmp_path, 1, {"a": np.ones(3)}, {})
+
+    def full(path: Path, content: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(checkpoint, "write_json_atomically", full)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.save_checkpoint(tmp_path, 2, {"a": np.ones(3)}, {})
+    assert list(tmp_path.iterdir()) == [whole]
 
 
 def test_checkpoints_are_due_by_interval_and_take_at_most_their_share(
@@ -319,6 +436,72 @@ def test_a_resumed_run_forgets_what_came_after_its_checkpoint(tmp_path: Path) ->
     events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     events.Reload()
     assert [(event.step, event.value) for event in events.Scalars("loss")] == [(2, 1.0), (4, 2.0)]
+
+
+LOG_DAMAGES: dict[str, Callable[[Path], object]] = {
+    "deleted": lambda path: path.unlink(),
+    "cut off within a row": lambda path: os.truncate(path, path.stat().st_size - 3),
+    "emptied": lambda path: os.truncate(path, 0),
+    "edited": lambda path: path.write_bytes(path.read_bytes().replace(b"50", b"60")),
+    "saved with other ends of lines": lambda path: path.write_bytes(
+        path.read_bytes().replace(b"\n", b"\r\n")
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", LOG_DAMAGES.values(), ids=LOG_DAMAGES)
+def test_a_log_that_was_changed_is_restored_from_the_checkpoint_and_said_to_be(
+    damage: Callable[[Path], object], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = tmp_path / "run" / "episodes.csv"
+    with open_run(tmp_path / "run") as run:
+        run.episodes.record(finished(2, [0, 1], 0.5), step=2)
+        run.save_checkpoint(2, {"weights": np.arange(3)})
+    kept = log.read_bytes()
+    damage(log)
+    with open_run(tmp_path / "run", resume=True) as run:
+        assert f"{log} is gone or was changed: it is restored from the checkpoint" in caplog.text
+        assert run.episodes.count == 2
+        run.episodes.record(finished(2, [0], 0.5), step=4)
+    content = log.read_bytes()
+    assert content.startswith(kept)
+    assert b"\0" not in content
+    assert [row["episode"] for row in read_episodes(log)] == [1, 2, 3]
+
+
+def test_a_log_that_is_deleted_while_training_is_written_again(tmp_path: Path) -> None:
+    log = tmp_path / "run" / "episodes.csv"
+    with open_run(tmp_path / "run") as run:
+        run.episodes.record(finished(2, [0], 1.0), step=2)
+        log.unlink()
+        run.save_checkpoint(2, {"weights": np.arange(3)})
+        run.episodes.record(finished(2, [0], 1.0), step=4)
+        run.finish(4)
+    assert [row["episode"] for row in read_episodes(log)] == [1, 2]
+
+
+def test_a_run_that_is_being_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output_lock, "SECONDS_TO_WAIT", 0.0)
+    with open_run(tmp_path / "run") as run:
+        for resume in (False, True):
+            with pytest.raises(output_lock.OutputInUseError, match=f"written by process {os.getpid()} on"):
+                open_run(tmp_path / "run", resume=resume)
+        run.save_checkpoint(2, {"weights": np.arange(3)})
+    with open_run(tmp_path / "run", resume=True) as run:
+        assert run.step == 2
+
+
+@pytest.mark.parametrize("name", ["run.json", "config.yaml"])
+def test_a_run_without_what_says_whose_it_is_is_neither_resumed_nor_mixed_with_another(
+    name: str, tmp_path: Path
+) -> None:
+    with open_run(tmp_path / "run") as run:
+        run.save_checkpoint(2, {"weights": np.arange(3)})
+    (tmp_path / "run" / name).unlink()
+    with pytest.raises(ConfigError, match=r"must have its run\.json and config\.yaml"):
+        open_run(tmp_path / "run", resume=True)
+    with pytest.raises(FileExistsError):
+        open_run(tmp_path / "run")
 
 
 def test_a_complete_run_has_its_summary_and_no_checkpoints(tmp_path: Path) -> None:

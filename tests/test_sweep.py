@@ -189,7 +189,9 @@ class TestInThisProcess:
         with monkeypatch.context() as patch:
             patch.setattr(RunDirectory, "log", interrupt_at_call(2))
             assert sweep("--seeds", "1", "2", output=broken) == 130
-        assert "The same command goes on" in capsys.readouterr().out
+        assert "stopped by Ctrl-C; unfinished runs have their checkpoints; to go on: soc-env sweep" in (
+            capsys.readouterr().err
+        )
         assert [entry["state"] for entry in written(broken)] == ["waiting", "waiting"]
         assert has_checkpoint(broken / "single-drl" / "1")
         assert sweep("--seeds", "1", "2", output=broken) == 0

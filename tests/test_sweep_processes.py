@@ -117,7 +117,7 @@ class TestKilling:
         assert contents(runs[1].job.run_dir) == contents(long_runs / "2")
 
     @pytest.mark.parametrize(
-        ("kill", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, -15), (signal.SIGKILL, -9)]
+        ("kill", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
     )
     def test_the_sweep_ends_its_workers_and_the_same_command_goes_on(
         self, kill: signal.Signals, status: int, tmp_path: Path, long_runs: Path

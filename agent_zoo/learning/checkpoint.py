@@ -1,17 +1,20 @@
-"""Checkpoints: a folder with `tensors.safetensors` and `rest.json`, never pickle.
+"""Checkpoints: folders with `tensors.safetensors`, `rest.json` and the run's log; never pickle.
 
-A checkpoint is written under a temporary name and renamed when it is complete, so any folder named
-`step-...` is whole.
+A checkpoint is written under a temporary name and renamed when it is complete. What happens to it later is
+noticed when it is read, by the digests in `sha256.json`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
+import re
 import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -27,8 +30,28 @@ Tensors = dict[str, NDArray[Any]]
 KEPT = 2
 """Checkpoints kept in a folder: the latest, and one before it."""
 
+_TENSORS, _REST, _LOG = "tensors.safetensors", "rest.json", "episodes.csv"
+_DIGESTS: Final = "sha256.json"
+_NAME: Final = re.compile(r"step-(\d{12,})")
+_log = logging.getLogger(__name__)
 
-def save_checkpoint(folder: Path, step: int, tensors: Mapping[str, NDArray[Any]], rest: Any) -> Path:
+
+class CheckpointError(ValueError):
+    """A checkpoint that is not as it was written; the message says what is wrong with it."""
+
+
+class Checkpoint(NamedTuple):
+    """What `save_checkpoint` was given, and where it lies."""
+
+    path: Path
+    tensors: Tensors
+    rest: Any
+    log: bytes
+
+
+def save_checkpoint(
+    folder: Path, step: int, tensors: Mapping[str, NDArray[Any]], rest: Any, log: bytes = b""
+) -> Path:
     """Write the checkpoint of `step` into `folder`, drop all but the last `KEPT`, return its path.
 
     Args:
@@ -36,6 +59,7 @@ def save_checkpoint(folder: Path, step: int, tensors: Mapping[str, NDArray[Any]]
         step: environment steps so far; names the checkpoint and orders it.
         tensors: arrays by name; what was learned is named `learner....`.
         rest: anything JSON can hold.
+        log: the run's `episodes.csv` up to here.
 
     Raises:
         FloatingPointError: what was learned is not finite; nothing was written.
@@ -46,39 +70,89 @@ def save_checkpoint(folder: Path, step: int, tensors: Mapping[str, NDArray[Any]]
     final = folder / f"step-{step:012d}"
     temporary = folder / f".{final.name}.tmp"
     for leftover in (temporary, final):
-        if leftover.exists():
-            shutil.rmtree(leftover)
-    temporary.mkdir()
-    contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    write_atomically(temporary / "tensors.safetensors", safetensors.save(contiguous))
-    write_json_atomically(temporary / "rest.json", rest)
-    temporary.rename(final)
+        _remove(leftover)
+    try:
+        contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+        write_atomically(temporary / _TENSORS, safetensors.save(contiguous))
+        write_json_atomically(temporary / _REST, rest)
+        write_atomically(temporary / _LOG, log)
+        digests = {name: _digest(temporary / name) for name in (_TENSORS, _REST, _LOG)}
+        write_json_atomically(temporary / _DIGESTS, digests)
+        temporary.rename(final)
+    except OSError:  # a full disk needs the room
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     sync_directory(folder)
-    for old in _complete(folder)[:-KEPT]:
-        shutil.rmtree(old)
+    for old in _named(folder)[:-KEPT]:
+        _remove(old)
     return final
 
 
-def latest_checkpoint(folder: Path) -> Path | None:
-    """The complete checkpoint with the most steps, or None."""
-    complete = _complete(folder)
-    return complete[-1] if complete else None
+def load_newest(folder: Path) -> Checkpoint | None:
+    """The whole checkpoint with the most steps; None where there is none at all.
 
-
-def load_checkpoint(path: Path) -> tuple[Tensors, Any]:
-    """Tensors by name and the rest, as given to `save_checkpoint`.
+    Those after it, which are not whole, are renamed `damaged-...`, and a warning is logged.
 
     Raises:
-        ValueError: what was learned is not finite.
+        CheckpointError: there are some, but none is whole.
     """
-    tensors = safetensors.load_file(path / "tensors.safetensors")
-    if found := not_finite(part("learner", tensors)):
-        raise ValueError(f"what a checkpoint has learned must be finite, got {found} in {path}")
-    return tensors, json.loads((path / "rest.json").read_text("utf-8"))
+    damaged: list[tuple[Path, CheckpointError]] = []
+    for path in reversed(_named(folder)):
+        try:
+            found = load_checkpoint(path)
+        except CheckpointError as error:
+            damaged.append((path, error))
+            continue
+        for useless, reason in damaged:
+            _log.warning("%s; going back to %s", reason, path.name)
+            aside = useless.with_name(f"damaged-{useless.name}")
+            _remove(aside)
+            useless.rename(aside)
+        return found
+    if damaged:
+        listed = "; ".join(str(reason) for _, reason in damaged)
+        raise CheckpointError(
+            f"no checkpoint in {folder} is whole; to begin anew, remove it or train elsewhere: {listed}"
+        )
+    return None
 
 
-def _complete(folder: Path) -> list[Path]:
-    return sorted(folder.glob("step-*"))
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Read what `save_checkpoint` wrote.
+
+    Raises:
+        CheckpointError: it is not what was written.
+    """
+    try:
+        digests = json.loads((path / _DIGESTS).read_text(encoding="utf-8"))
+        for name in (_TENSORS, _REST, _LOG):
+            if _digest(path / name) != digests[name]:
+                raise ValueError(f"{name} has changed since it was written")
+        tensors = safetensors.load_file(path / _TENSORS)
+        if found := not_finite(part("learner", tensors)):
+            raise ValueError(f"what was learned must be finite, got {found}")
+        rest = json.loads((path / _REST).read_text(encoding="utf-8"))
+        return Checkpoint(path, tensors, rest, (path / _LOG).read_bytes())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"the checkpoint {path} is damaged: {error}") from None
+
+
+def _named(folder: Path) -> list[Path]:
+    """What is named as checkpoints are, by their steps."""
+    named = [path for path in folder.glob("step-*") if _NAME.fullmatch(path.name)]
+    return sorted(named, key=lambda path: int(path.name.removeprefix("step-")))
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 class CheckpointClock:

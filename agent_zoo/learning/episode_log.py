@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
+import logging
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,35 +13,40 @@ from typing import Any, Final
 import numpy as np
 
 from agent_zoo.columns import METRIC_COLUMNS
+from agent_zoo.files import sync_file, write_atomically
 
 COLUMNS: Final = ("episode", "step", "lane", *METRIC_COLUMNS)
 RECENT: Final = 100
 """Episodes in the mean that the progress bar and TensorBoard show."""
 
+_log = logging.getLogger(__name__)
+
 
 class EpisodeLog:
-    """Appends rows to the CSV; the file itself is the only record of how many episodes there were.
+    """Appends rows to the CSV.
 
     Attributes:
         count: rows so far.
         limit: rows at most; further episodes are not recorded.
     """
 
-    def __init__(self, path: Path, *, limit: int, keep_bytes: int = 0) -> None:
-        """Open the log at `path`, keeping its first `keep_bytes` bytes (0: begin anew)."""
-        self.limit = limit
-        self._recent: deque[float] = deque(maxlen=RECENT)
-        self.count = 0
-        with open(path, "ab") as file:
-            file.truncate(keep_bytes)
-        if keep_bytes:
-            for row in read_episodes(path):
-                self.count += 1
-                self._recent.append(row["reward"])
-        self._file = open(path, "a", newline="", encoding="utf-8")  # noqa: SIM115 (closed by close)
+    def __init__(self, path: Path, *, limit: int, content: bytes = b"") -> None:
+        """Open the log at `path` with `content`, which a checkpoint has kept; without any, begin anew.
+
+        Where the file that is there does not begin with it, a warning is logged.
+        """
+        self.limit, self._path = limit, path
+        if content and not _begins_with(path, content):
+            _log.warning("%s is gone or was changed: it is restored from the checkpoint", path)
+        rows = _rows(content)
+        self.count = len(rows)
+        self._recent: deque[float] = deque((row["reward"] for row in rows[-RECENT:]), maxlen=RECENT)
+        self._open(content or (",".join(COLUMNS) + "\n").encode())
+
+    def _open(self, content: bytes) -> None:
+        write_atomically(self._path, content)
+        self._file = open(self._path, "a+", newline="", encoding="utf-8")  # noqa: SIM115 (closed by close)
         self._writer = csv.writer(self._file, lineterminator="\n")
-        if not keep_bytes:
-            self._writer.writerow(COLUMNS)
 
     @property
     def full(self) -> bool:
@@ -70,11 +76,18 @@ class EpisodeLog:
             self._recent.append(values[0])
             self._writer.writerow([self.count, step, lane, *map(_plain, values)])
 
-    def sync(self) -> int:
-        """Bring every row to the disk and return the length of the file in bytes."""
+    def sync(self) -> bytes:
+        """Bring every row to the disk and return the whole file."""
         self._file.flush()
-        os.fsync(self._file.fileno())
-        return os.path.getsize(self._file.name)
+        sync_file(self._file.fileno())
+        self._file.seek(0)
+        content = self._file.read().encode()
+        self._file.seek(0, io.SEEK_END)
+        if not self._path.exists():
+            _log.warning("%s is gone: it is written again", self._path)
+            self._file.close()
+            self._open(content)
+        return content
 
     def close(self) -> None:
         self._file.close()
@@ -87,8 +100,20 @@ def _plain(value: float) -> str:
 
 def read_episodes(path: Path) -> list[dict[str, float]]:
     """The rows of an `episodes.csv`, each {column: number}."""
-    with open(path, newline="", encoding="utf-8") as file:
-        return [{column: float(text) for column, text in row.items()} for row in csv.DictReader(file)]
+    return _rows(Path(path).read_bytes())
+
+
+def _rows(content: bytes) -> list[dict[str, float]]:
+    reader = csv.DictReader(io.StringIO(content.decode(), newline=""))
+    return [{column: float(text) for column, text in row.items()} for row in reader]
+
+
+def _begins_with(path: Path, content: bytes) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(content)) == content
+    except OSError:
+        return False
 
 
 def summarize_episodes(path: Path, last: int = 2000) -> dict[str, float]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from numpy.typing import NDArray
 
+from agent_zoo.interruption import Interruption, TrainingStopped
 from agent_zoo.learning.checkpoint import Tensors
 from agent_zoo.learning.episode_log import EpisodeLog
 from agent_zoo.learning.progress import EpisodeProgress
 from agent_zoo.learning.run_directory import RunDirectory, completed
+
+_log = logging.getLogger(__name__)
 
 POLICY_FILE: Final = "policy.safetensors"
 """The trained team, in its run's directory."""
@@ -26,16 +31,24 @@ class Clock:
         step: environment steps so far, of all lanes together.
         episodes: those that have ended.
         num_envs: lanes.
+        interruption: whether the training is to stop.
     """
 
     step: int
     episodes: EpisodeLog
     num_envs: int
+    interruption: Interruption = field(default_factory=Interruption)
 
     def tick(self, info: Mapping[str, Any]) -> None:
-        """Count one step of all lanes, whose info this is."""
+        """Count one step of all lanes, whose info this is.
+
+        Raises:
+            KeyboardInterrupt: the training is to stop, and this round takes too long for that.
+        """
         self.step += self.num_envs
         self.episodes.record(info, self.step)
+        if self.interruption.overdue:
+            raise KeyboardInterrupt
 
     @property
     def vector_steps(self) -> int:
@@ -91,42 +104,71 @@ def run(
         training: as it begins.
         seed: the training seed, which the run remembers.
         run_dir: where the run's files go, see `run_directory`.
-        resume: go on from the latest checkpoint there, with the same result as if never interrupted.
+        resume: go on from the latest checkpoint there, with the same result as if never interrupted; where
+            there is nothing to go on from, a warning is logged and training begins.
         progress: show a progress bar.
         on_round: called after every round.
 
     Raises:
         FloatingPointError: training diverged; the message names the step and the last good checkpoint.
+        TrainingStopped: by SIGINT, SIGTERM or `stop_training`, after a checkpoint.
+        CheckpointError: none of the checkpoints there is whole.
+        OutputError: the run's directory cannot be written, or another process writes there.
     """
     if resume and completed(run_dir, config, learner=name, seed=seed):
+        _log.warning("nothing to resume: the run in %s is complete", run_dir)
         return Path(run_dir) / POLICY_FILE
-    files = RunDirectory(
-        run_dir,
-        config,
-        learner=name,
-        seed=seed,
-        num_episodes=config.num_episodes,
-        checkpoint_seconds=config.checkpoint_seconds,
-        resume=resume,
-    )
-    clock = Clock(files.step, files.episodes, config.num_envs)
-    if files.restored:
-        training.load_tensors(files.restored)
-    with files, EpisodeProgress(f"{name} {seed}", config.num_episodes, clock.episodes.count, progress) as bar:
+    with (
+        Interruption() as interruption,
+        RunDirectory(
+            run_dir,
+            config,
+            learner=name,
+            seed=seed,
+            num_episodes=config.num_episodes,
+            checkpoint_seconds=config.checkpoint_seconds,
+            resume=resume,
+        ) as files,
+    ):
+        clock = Clock(files.step, files.episodes, config.num_envs, interruption)
+        if files.restored:
+            training.load_tensors(files.restored)
         try:
-            while not clock.episodes.full:
-                watched = training.learn_round(clock)
-                recent = clock.episodes.recent_return
-                files.log(clock.step, {**watched, "recent_return": recent})
-                bar.update(clock.episodes.count, recent)
-                if on_round:
-                    on_round(clock)
-                if files.checkpoint_due():
-                    files.save_checkpoint(clock.step, training.tensors())
+            with EpisodeProgress(
+                f"{name} {seed}", config.num_episodes, clock.episodes.count, progress
+            ) as bar:
+                _play_rounds(training, clock, files, bar, on_round)
             training.save_policy(files.path / POLICY_FILE)
         except FloatingPointError as error:
             last_good = files.last_checkpoint or "none was written yet"
             message = f"step {clock.step}: {error}; last good checkpoint: {last_good}"
             raise FloatingPointError(message) from None
+        except KeyboardInterrupt:
+            number = interruption.number or signal.SIGINT
+            raise TrainingStopped(number, files.step, files.last_checkpoint) from None
         files.finish(clock.step)
+        if interruption.number is not None:  # whoever would begin another run now is to stop, too
+            raise TrainingStopped(interruption.number, clock.step, files.path / POLICY_FILE)
     return files.path / POLICY_FILE
+
+
+def _play_rounds(
+    training: Training,
+    clock: Clock,
+    files: RunDirectory,
+    bar: EpisodeProgress,
+    on_round: Callable[[Clock], None] | None,
+) -> None:
+    while not clock.episodes.full:
+        if clock.interruption.number is not None:
+            if clock.step > files.step:
+                files.save_checkpoint(clock.step, training.tensors())
+            raise KeyboardInterrupt
+        watched = training.learn_round(clock)
+        recent = clock.episodes.recent_return
+        files.log(clock.step, {**watched, "recent_return": recent})
+        bar.update(clock.episodes.count, recent)
+        if on_round:
+            on_round(clock)
+        if files.checkpoint_due():
+            files.save_checkpoint(clock.step, training.tensors())

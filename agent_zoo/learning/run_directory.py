@@ -8,17 +8,20 @@
     policy.safetensors  the trained team, once the run is complete
     metrics.json        its summary, once the run is complete
 
-Killed at any moment, a run loses what came after its latest checkpoint; resumed, it cuts the CSV and
-TensorBoard back to that checkpoint and then writes what an uninterrupted run would have written.
+Killed at any moment, a run loses what came after its latest checkpoint; resumed, it sets the CSV and
+TensorBoard back to that checkpoint and then writes what an uninterrupted run would have written. One process
+at a time writes to it.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import platform
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
@@ -28,27 +31,24 @@ import torch
 from numpy.typing import NDArray
 
 from agent_zoo.files import write_atomically, write_json_atomically
-from agent_zoo.learning.checkpoint import (
-    CheckpointClock,
-    Tensors,
-    latest_checkpoint,
-    load_checkpoint,
-    save_checkpoint,
-)
+from agent_zoo.learning.checkpoint import CheckpointClock, Tensors, load_newest, save_checkpoint
 from agent_zoo.learning.config import ConfigError, flattened, read_yaml, to_mapping, to_yaml
 from agent_zoo.learning.episode_log import EpisodeLog, summarize_episodes
+from agent_zoo.output_lock import hold_folder
 from soc_env.extras import require
 
 require("tensorboard", extra="zoo", purpose="agent_zoo")
 
+_log = logging.getLogger(__name__)
+
 
 class RunDirectory:
-    """The files of one run, opened for writing.
+    """The files of one run, opened for writing: a context manager, which holds the directory.
 
     Attributes:
         path: the directory.
         restored: tensors of the checkpoint that the run goes on from; None for a run from the start.
-        step: environment steps at that checkpoint, all lanes together.
+        step: environment steps at the latest checkpoint, all lanes together; 0 before the first.
         episodes: the CSV.
         seconds: wall-clock time of training so far, that of earlier parts included.
         last_checkpoint: where the latest one lies, None before the first.
@@ -79,25 +79,35 @@ class RunDirectory:
         Raises:
             FileExistsError: the directory holds a run and `resume` is false.
             ConfigError: the run there had another learner, seed or config.
+            CheckpointError: it has checkpoints, but none is whole.
+            OutputError: the directory cannot be written, or another process writes to it.
         """
         self.path = Path(path)
         self._identity = {"learner": learner, "seed": seed}
-        self._open_config(config, resume)
-        self.last_checkpoint = latest_checkpoint(self._checkpoints) if resume else None
-        self.restored: Tensors | None = None
-        about = {"step": 0, "csv_bytes": 0, "seconds": 0.0}
-        if self.last_checkpoint:
-            self.restored, about = load_checkpoint(self.last_checkpoint)
-        self.step, self._earlier_seconds = int(about["step"]), about["seconds"]
-        self.episodes = EpisodeLog(
-            self.path / "episodes.csv", limit=num_episodes, keep_bytes=int(about["csv_bytes"])
-        )
-        from torch.utils.tensorboard import SummaryWriter  # slow to import
+        with ExitStack() as stack:
+            stack.enter_context(hold_folder(self.path))
+            self._open_config(config, resume)
+            self._restore(num_episodes, resume)
+            stack.callback(self.episodes.close)
+            from torch.utils.tensorboard import SummaryWriter  # slow to import
 
-        # What an earlier part of the run logged at later steps is hidden.
-        self._tensorboard = SummaryWriter(str(self.path / "tensorboard"), purge_step=self.step + 1)
+            # What an earlier part of the run logged at later steps is hidden.
+            self._tensorboard = SummaryWriter(str(self.path / "tensorboard"), purge_step=self.step + 1)
+            stack.callback(self._tensorboard.close)
+            self._open_files = stack.pop_all()
         self._clock = CheckpointClock(checkpoint_seconds)
         self._started = time.monotonic()
+
+    def _restore(self, num_episodes: int, resume: bool) -> None:
+        found = load_newest(self._checkpoints) if resume else None
+        if resume and found is None:
+            _log.warning("nothing to resume: there is no checkpoint in %s, so the run begins", self.path)
+        self.last_checkpoint = found and found.path
+        self.restored: Tensors | None = found and found.tensors
+        about = found.rest if found else {"step": 0, "seconds": 0.0}
+        self.step, self._earlier_seconds = int(about["step"]), about["seconds"]
+        log = found.log if found else b""
+        self.episodes = EpisodeLog(self.path / "episodes.csv", limit=num_episodes, content=log)
 
     @property
     def _checkpoints(self) -> Path:
@@ -108,17 +118,15 @@ class RunDirectory:
         return self._earlier_seconds + time.monotonic() - self._started
 
     def _open_config(self, config: Any, resume: bool) -> None:
-        run_path = self.path / "run.json"
-        if run_path.exists():
+        if holds_run(self.path):
             if not resume:
                 raise FileExistsError(
                     f"run_dir must be a new directory unless a run is resumed, got {self.path}, with a run"
                 )
             _check_same(self.path, config, self._identity)
             return
-        self.path.mkdir(parents=True, exist_ok=True)
         write_atomically(self.path / "config.yaml", to_yaml(config).encode())
-        write_json_atomically(run_path, {**self._identity, "versions": _versions()})
+        write_json_atomically(self.path / "run.json", {**self._identity, "versions": _versions()})
 
     def log(self, step: int, scalars: Mapping[str, float]) -> None:
         """Write scalars to TensorBoard."""
@@ -132,8 +140,9 @@ class RunDirectory:
         """Write a checkpoint of the learner, after everything logged up to it has reached the disk."""
         begin = time.monotonic()
         self._tensorboard.flush()
-        about = {"step": step, "csv_bytes": self.episodes.sync(), "seconds": self.seconds}
-        self.last_checkpoint = save_checkpoint(self._checkpoints, step, tensors, about)
+        log, about = self.episodes.sync(), {"step": step, "seconds": self.seconds}
+        self.last_checkpoint = save_checkpoint(self._checkpoints, step, tensors, about, log)
+        self.step = step
         self._clock.took(time.monotonic() - begin)
 
     def finish(self, step: int) -> None:
@@ -156,8 +165,12 @@ class RunDirectory:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.episodes.close()
-        self._tensorboard.close()
+        self._open_files.close()
+
+
+def holds_run(path: Path) -> bool:
+    """Whether there is anything of a run in this directory that another one would mix with."""
+    return any((Path(path) / name).exists() for name in ("run.json", "episodes.csv", "checkpoints"))
 
 
 def completed(path: Path, config: Any, *, learner: str, seed: int) -> bool:
@@ -173,8 +186,11 @@ def completed(path: Path, config: Any, *, learner: str, seed: int) -> bool:
 
 
 def _check_same(path: Path, config: Any, identity: Mapping[str, Any]) -> None:
-    about = json.loads((path / "run.json").read_text("utf-8"))
-    before = {key: about[key] for key in identity} | flattened(read_yaml(path / "config.yaml"))
+    try:
+        about = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        before = {key: about[key] for key in identity} | flattened(read_yaml(path / "config.yaml"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"the run in {path} must have its run.json and config.yaml: {error}") from None
     wanted = dict(identity) | flattened(to_mapping(config))
     for key in before | wanted:
         if before.get(key) != wanted.get(key):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,9 +13,12 @@ from typing import Annotated
 import tyro
 
 from agent_zoo.files import write_json_atomically
+from agent_zoo.output_lock import hold_folder
 from agent_zoo.terminal import console, say, show
 from evaluation import paper
 from evaluation.commands import arg
+from evaluation.interrupts import Stopped
+from evaluation.outputs import Outputs
 from evaluation.sweep import report
 from evaluation.sweep.display import Display
 from evaluation.sweep.local import InProcess, LocalPool
@@ -22,8 +26,6 @@ from evaluation.sweep.on_ray import RayCluster
 from evaluation.sweep.plan import plan
 from evaluation.sweep.schedule import Backend, Run, State, carry_out
 from evaluation.usage import checking
-
-INTERRUPTED = 130  # the exit status that shells give a command that Ctrl-C has stopped
 
 
 @dataclass(frozen=True)
@@ -105,23 +107,33 @@ class Sweep:
             )
             runs = [Run(job) for job in jobs]
             backend = self._backend(runs)
-            self.output.mkdir(parents=True, exist_ok=True)
 
+        with closing(backend), Outputs(folders=[self.output]) as outputs:
+            self._check_free(runs)
+            self._carry_out(runs, backend, outputs)
+
+    def _check_free(self, runs: list[Run]) -> None:
+        """Refuse runs that another process writes, before any of them begins."""
+        for run in runs:
+            if run.state is State.WAITING and run.job.run_dir.is_dir():
+                with checking(), hold_folder(run.job.run_dir):
+                    pass
+
+    def _carry_out(self, runs: list[Run], backend: Backend, outputs: Outputs) -> None:
         began, created = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
-        interrupted = False
+        stopped: int | None = None
         with closing(backend), Display(runs, console()) as display:
             try:
                 carry_out(runs, backend, self.retries, display.changed)
-            except KeyboardInterrupt:
-                interrupted = True
+            except KeyboardInterrupt as error:
+                stopped = getattr(error, "number", signal.SIGINT)
         for run in runs:
             run.episodes.refresh()
         seconds = time.monotonic() - began
         written = report.to_json(runs, type(backend).__name__, seconds, created)
-        write_json_atomically(self.output / "sweep.json", written)
-        if interrupted:
-            say("Stopped. The same command goes on from the latest checkpoints.")
-            raise SystemExit(INTERRUPTED)
+        outputs.write(lambda: write_json_atomically(self.output / "sweep.json", written))
+        if stopped is not None:
+            raise Stopped(stopped, "unfinished runs have their checkpoints", go_on=[])
         show("", report.summary_table(runs).to_rich(), "")
         for measure in report.hints(runs, self.output):
             say(f"To measure them: {measure}")

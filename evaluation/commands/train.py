@@ -8,10 +8,13 @@ from typing import Annotated
 
 import tyro
 
+from agent_zoo.interruption import TrainingStopped
+from agent_zoo.output_lock import OutputError
 from agent_zoo.terminal import say
 from evaluation.commands import arg
 from evaluation.entrants import find_trainer, run_directory
 from evaluation.environments import measuring_command
+from evaluation.interrupts import Stopped
 from evaluation.seeds import check_training_seed
 from evaluation.usage import UsageError, checking
 
@@ -23,6 +26,7 @@ class Train:
     - The run directory holds the resolved config, episodes.csv in the paper's columns,
       TensorBoard events, checkpoints and at the end the trained policy.
     - A run that was stopped goes on with --resume and gives the same numbers as one that was not.
+    - Ctrl-C or SIGTERM makes a checkpoint and ends; a second one ends at once.
     - With --set initial_policy=NAME-SEED, or a run's folder, training goes on from a trained team.
 
     For example:
@@ -58,7 +62,7 @@ class Train:
     """Keys of the config to change, for instance learning_rate=1e-3 env.stealth=0.5."""
 
     resume: bool = False
-    """Go on from the latest checkpoint in the run directory."""
+    """Go on from the latest checkpoint in the run directory; where there is none, training begins."""
 
     progress: bool = True
     """Show a progress bar."""
@@ -71,11 +75,16 @@ class Train:
             config = trainer.load_config(self.config, self._overrides())
             trainer.check(config)
         run_dir = self.output or run_directory(Path("runs"), config.env_id, self.learner, seed)
-        from agent_zoo.learning.config import ConfigError  # the trainer has imported torch already
+        # The trainer has imported torch already.
+        from agent_zoo.learning.checkpoint import CheckpointError
+        from agent_zoo.learning.config import ConfigError
 
         try:
             trainer.train(config, seed=seed, run_dir=run_dir, resume=self.resume, progress=self.progress)
-        except (ConfigError, FileExistsError) as error:
+        except TrainingStopped as stop:
+            kept = f"step {stop.step:,} is kept" if stop.checkpoint else "there was nothing to keep yet"
+            raise Stopped(stop.number, kept, go_on=["--resume"]) from None
+        except (ConfigError, CheckpointError, FileExistsError, OutputError) as error:
             raise UsageError(str(error)) from error
         except FloatingPointError as error:
             raise SystemExit(f"soc-env train: {error}") from None

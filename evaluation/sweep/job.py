@@ -51,9 +51,10 @@ def run_job(job: Job) -> Failure | None:
     try:
         trainer = find_trainer(job.learner)
         from agent_zoo.learning.config import from_mapping  # the trainer has imported torch already
+        from agent_zoo.learning.run_directory import holds_run
 
-        config = from_mapping(trainer.config_class, job.config)
-        trainer.train(config, seed=job.seed, run_dir=job.run_dir, resume=True, progress=False)
+        config, resume = from_mapping(trainer.config_class, job.config), holds_run(job.run_dir)
+        trainer.train(config, seed=job.seed, run_dir=job.run_dir, resume=resume, progress=False)
     except Exception as error:  # whatever it is, the other runs go on
         return Failure(f"{type(error).__name__}: {error}", traceback.format_exc())
     return None

@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
@@ -20,11 +21,14 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from agent_zoo.interruption import stop_training
 from evaluation.sweep.job import Job, run_job
 from evaluation.sweep.schedule import Died, Ended, Event, Started
 
-SECONDS_TO_END: Final = 10.0
-"""How long a process may take to end when it should, before it is killed."""
+SECONDS_TO_END: Final = 20.0
+"""How long a process may take to end when it should, with a checkpoint, before it is killed."""
+
+_STOPPED: Final = 128 + signal.SIGTERM
 
 
 class InProcess:
@@ -52,6 +56,7 @@ class _Worker(NamedTuple):
     job: Job
     process: SpawnProcess
     answer: Connection
+    stop: Connection
 
 
 class LocalPool:
@@ -85,38 +90,53 @@ class LocalPool:
 
     def close(self) -> None:
         for worker in self._running:
-            worker.process.terminate()
+            with contextlib.suppress(OSError):  # it has just died
+                worker.stop.send(None)
+        deadline = time.monotonic() + SECONDS_TO_END
         for worker in self._running:
-            _end(worker)
+            _end(worker, deadline - time.monotonic())
         self._running.clear()
 
     def _start(self, job: Job) -> Started:
         answer, theirs = self._spawn.Pipe(duplex=False)
-        process = self._spawn.Process(target=_work, args=(job, theirs), daemon=True)
+        told, stop = self._spawn.Pipe(duplex=False)
+        process = self._spawn.Process(target=_work, args=(job, theirs, told), daemon=True)
         with _interrupts_held_back():
             process.start()
         theirs.close()  # so that the end of the process is the end of the pipe
-        self._running.append(_Worker(job, process, answer))
+        told.close()
+        self._running.append(_Worker(job, process, answer, stop))
         assert process.pid is not None
         return Started(job, process.pid, socket.gethostname())
 
 
-def _work(job: Job, answer: Connection) -> None:
+def _work(job: Job, answer: Connection, told_to_stop: Connection) -> None:
     """What a worker process does."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def end_with_parent() -> None:
-        parent.join()  # returns only if the sweep was killed: two would write to one run directory later
-        os._exit(1)
-
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    threading.Thread(target=_watch, args=(told_to_stop,), daemon=True).start()
     job.run_dir.mkdir(parents=True, exist_ok=True)
     with open(_log(job), "ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     faulthandler.enable()
-    answer.send(run_job(job))
+    try:
+        answer.send(run_job(job))
+    except KeyboardInterrupt:  # the sweep, or whoever has sent a signal to all of it, stops the training
+        os._exit(_STOPPED)
+
+
+def _watch(told_to_stop: Connection) -> None:
+    """Stop the training when the sweep says so; end at once when it is gone.
+
+    Two processes would write to one run directory later.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    if told_to_stop in wait([told_to_stop, parent.sentinel]):
+        with contextlib.suppress(EOFError):  # which says that the sweep is gone
+            told_to_stop.recv()
+            if stop_training():
+                parent.join()
+    os._exit(_STOPPED)
 
 
 @contextlib.contextmanager
@@ -129,12 +149,13 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end(worker: _Worker) -> None:
-    worker.process.join(SECONDS_TO_END)
+def _end(worker: _Worker, seconds: float = SECONDS_TO_END) -> None:
+    worker.process.join(max(seconds, 0.0))
     if worker.process.is_alive():
         worker.process.kill()
         worker.process.join()
     worker.answer.close()
+    worker.stop.close()
     log = _log(worker.job)
     if log.is_file() and log.stat().st_size == 0:
         log.unlink()

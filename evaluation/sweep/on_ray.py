@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from evaluation.sweep.job import Failure, Job, run_job
 from evaluation.sweep.schedule import Died, Ended, Event, Started
 from soc_env.extras import require
+
+SECONDS_TO_END: Final = 20.0
+"""How long trainings that are stopped may take for their checkpoints, before they are killed."""
 
 SECONDS_TO_ANSWER: Final = 10.0
 """How long a cluster's port may take to answer."""
@@ -63,6 +67,13 @@ class RayCluster:
         return event
 
     def close(self) -> None:
+        for task in self._running:
+            self._ray.cancel(task)  # as Ctrl-C does: a training makes a checkpoint
+        deadline = time.monotonic() + SECONDS_TO_END
+        while self._running and (left := deadline - time.monotonic()) > 0:
+            ended, _ = self._ray.wait(list(self._running), num_returns=1, timeout=left)
+            if ended:
+                self.next_event()
         for task in self._running:
             self._ray.cancel(task, force=True)
         self._running.clear()
