@@ -7,6 +7,8 @@ import functools
 import importlib
 import itertools
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -126,6 +128,23 @@ def test_pettingzoo_makes_them_by_name(kind: str) -> None:
     own.reset(seed=4)
     assert type(env.unwrapped) is type(own)
     assert np.array_equal(env.state(), own.state())
+
+
+def test_where_pettingzoo_has_no_registry_all_else_is_as_ever() -> None:
+    code = """
+import pettingzoo
+vars(pettingzoo).pop("register", None)  # as before 1.27
+import gymnasium, soc_env
+from pettingzoo.test import api_test, parallel_api_test
+config = {"hosts_per_segment": 6, "max_steps": 12}
+parallel_api_test(soc_env.soc_v0.parallel_env(**config), num_cycles=15)
+api_test(soc_env.soc_v0.env(**config), num_cycles=15)
+id = "soc_env/soc-v0"
+for env in gymnasium.make(id, **config), gymnasium.make_vec(id, num_envs=2, **config):
+    env.reset(seed=0)
+    env.step(env.action_space.sample())
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 # Both faces play the same
