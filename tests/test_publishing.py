@@ -81,7 +81,7 @@ def test_the_command_writes_weights_config_curves_and_a_card(runs: Path, tmp_pat
         "40 episodes",
         "soc-env train single-drl --config single-drl.yaml --seed 1",
         "![Training curves](single-drl.png)",
-        "### Held out: mean over seeds",
+        "### Held out: mean over seeds, on soc_v0 with hosts_per_segment=4",  # where they were trained
         "### Held out: every training seed, the worst first",
         "less untrained",
         "less Tuned-SOAR",
