@@ -221,9 +221,7 @@ def variance_components(
 
 
 def _sum_by(group: NDArray[np.intp], values: NDArray[np.float64], groups: int) -> NDArray[np.float64]:
-    sums = np.zeros((groups, values.shape[1]))
-    np.add.at(sums, group, values)
-    return sums
+    return np.stack([values[group == number].sum(axis=0) for number in range(groups)])
 
 
 def judge_columns(samples: Mapping[str, Sample]) -> list[Comparison]:

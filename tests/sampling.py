@@ -28,13 +28,14 @@ def sample_engine(policy: Policy, networks: int, episodes: int, seed: int, **con
         counted = finished < episodes
         steps += 1
         ended = info.get("_final_info", np.zeros(networks, bool))
-        after = join_observations(observations)
-        for lane in np.flatnonzero(ended):
-            after[lane] = join_observations(info["final_obs"][lane])
         for k in OBSERVED_STEPS:
             rows = counted & (steps == k)
-            seen[k].append(after[rows])
-            seen_labels[k].append(np.flatnonzero(rows))
+            if rows.any():
+                after = join_observations(observations)
+                for lane in np.flatnonzero(rows & ended):
+                    after[lane] = join_observations(info["final_obs"][lane])
+                seen[k].append(after[rows])
+                seen_labels[k].append(np.flatnonzero(rows))
         rows = counted & ended
         if rows.any():
             for name in metrics:
@@ -45,6 +46,6 @@ def sample_engine(policy: Policy, networks: int, episodes: int, seed: int, **con
     return Sample(
         {name: np.concatenate(values) for name, values in metrics.items()},
         np.concatenate(labels),
-        {k: np.concatenate(values) for k, values in seen.items()},
-        {k: np.concatenate(values) for k, values in seen_labels.items()},
+        {k: np.concatenate(values) for k, values in seen.items() if values},
+        {k: np.concatenate(values) for k, values in seen_labels.items() if values},
     )

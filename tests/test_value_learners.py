@@ -90,8 +90,8 @@ PENALTY = np.array([[8.0, 0.0, -12.0], [0.0, 6.0, 0.0], [-12.0, 0.0, 8.0]])
 
 
 def test_qmix_solves_a_game_that_it_can_represent_with_its_values() -> None:
-    learner = toy("qmix", "discount=0.9")
-    assert matrix_game(learner, MONOTONIC, 1500) == (2, 2)
+    learner = toy("qmix", "discount=0.9", "learning_rate=0.01")
+    assert matrix_game(learner, MONOTONIC, 400) == (2, 2)
     row, column = (learner.slices[agent].start for agent in (HUNTER, RESPONDER))
     for (i, j), expected in np.ndenumerate(MONOTONIC):
         chosen = torch.zeros(1, learner.choices.size, dtype=torch.int64)
@@ -103,15 +103,15 @@ def test_qmix_solves_a_game_that_it_can_represent_with_its_values() -> None:
 
 def test_iql_misses_the_best_of_a_game_in_which_the_others_choice_decides() -> None:
     """Against an even partner a corner of 8 is worth (8 + 0 - 12) / 3 < 0, the middle (0 + 6 + 0) / 3."""
-    learner = toy("iql", "discount=0.9")
-    assert matrix_game(learner, PENALTY, 1000) == (1, 1)
+    learner = toy("iql", "discount=0.9", "learning_rate=0.01")
+    assert matrix_game(learner, PENALTY, 250) == (1, 1)
     assert PENALTY[1, 1] < PENALTY.max()
 
 
 @pytest.mark.parametrize("name", LEARNERS)
 def test_every_segment_is_set_on_its_own_and_by_what_is_seen(name: str) -> None:
     """In state 0 levels 0, 1, 2, 0, 1 are right for the responder's first choices, in state 1 the next."""
-    learner = toy(name, "learning_rate=0.005", "hidden_sizes=[32,32]")
+    learner = toy(name, "learning_rate=0.01", "hidden_sizes=[32,32]")
     first = learner.slices[RESPONDER].start
     wanted = torch.tensor([0, 1, 2, 0, 1])
 
@@ -119,7 +119,7 @@ def test_every_segment_is_set_on_its_own_and_by_what_is_seen(name: str) -> None:
         right = (wanted + state[:, None]) % 3
         return (chosen[:, first : first + 5] == right).float().sum(-1)
 
-    play(learner, reward, 800)
+    play(learner, reward, 300)
     for state in range(2):
         observation = torch.zeros(1, JOINT_OBSERVATION_SIZE)
         show(observation, torch.tensor([state]))
