@@ -67,6 +67,7 @@ def test_bench_env_prints_tables_and_keeps_figures(
     monkeypatch.setattr(environment, "HOSTS", (50, 200))
     monkeypatch.setattr(environment, "LANES", (1, 8))
     monkeypatch.setattr(environment, "QUICK", (2, 0.001))
+    monkeypatch.setattr(environment, "POOL", 8)
     monkeypatch.setattr(environment, "first_calls", lambda: {"cached": [0.1, 0.2]})
     main(["bench", "env", "--quick", "--output", str(tmp_path / "env.json")])
     printed = capsys.readouterr().out
@@ -105,6 +106,7 @@ def test_bench_env_beside_an_earlier_run(
     monkeypatch.setattr(environment, "HOSTS", (50, 200))
     monkeypatch.setattr(environment, "LANES", (1,))
     monkeypatch.setattr(environment, "QUICK", (1, 0.001))
+    monkeypatch.setattr(environment, "POOL", 8)
     monkeypatch.setattr(environment, "first_calls", lambda: {"cached": [0.1, 0.2]})
     file = tmp_path / "env.json"
     main(["bench", "env", "--quick", "--output", str(file)])

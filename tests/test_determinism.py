@@ -86,9 +86,18 @@ def test_the_number_of_lanes_changes_no_lane():
 
 
 def test_the_number_of_threads_changes_nothing():
-    one, four = (play_vector(6, num_envs=600, episodes=1, num_threads=threads) for threads in (1, 4))
-    for a, b in zip(one, four, strict=True):
-        assert_same(a, b)
+    one, four = (soc_v0.vector_env(600, num_threads=threads, **CONFIG) for threads in (1, 4))
+    one.action_space.seed(6)
+    observations, others = (env.reset(seed=6)[0] for env in (one, four))
+    for _ in range(CONFIG["max_steps"] + 5):
+        np.testing.assert_array_equal(join_observations(observations), join_observations(others))
+        actions = one.action_space.sample()
+        (observations, *ours, info), (others, *theirs, other) = (env.step(actions) for env in (one, four))
+        np.testing.assert_array_equal(ours, theirs)
+        for lane in np.flatnonzero(ours[1] | ours[2]):
+            np.testing.assert_array_equal(
+                join_observations(info["final_obs"][lane]), join_observations(other["final_obs"][lane])
+            )
 
 
 def test_a_list_of_seeds_plays_lane_0_of_each():

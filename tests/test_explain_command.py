@@ -12,7 +12,7 @@ import pytest
 
 import agent_zoo
 from agent_zoo.hmarl_soc import HMARLSOC
-from agent_zoo.hmarl_soc.explainer import train_explainer
+from agent_zoo.hmarl_soc.explainer import ExplainerConfig, train_explainer
 from baselines.scripted import TunedSOAR
 from evaluation.environments import EnvSpec
 from evaluation.explain import team as explain_team
@@ -46,6 +46,13 @@ def _quick_training(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def hardly_any_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it does not matter what the explainer says."""
+    hardly = ExplainerConfig(token_size=8, updates=2)
+    monkeypatch.setattr(explain_team, "train_explainer", functools.partial(train_explainer, config=hardly))
+
+
+@pytest.fixture
 def no_training(monkeypatch: pytest.MonkeyPatch, run_dir: Path) -> None:
     """The explainer is there already."""
     if not (run_dir / "explainer.safetensors").exists():
@@ -68,6 +75,7 @@ def words(text: str) -> str:
 # What it shows
 
 
+@pytest.mark.usefixtures("hardly_any_training")
 def test_an_explainer_is_trained_where_there_is_none_and_kept(tmp_path: Path) -> None:
     shaped_team().save(tmp_path / "policy.safetensors")
     assert run("explain", str(tmp_path), "--agent", HUNTER, *SETTINGS) == 0
@@ -77,6 +85,7 @@ def test_an_explainer_is_trained_where_there_is_none_and_kept(tmp_path: Path) ->
     assert (tmp_path / "explainer.safetensors").read_bytes() != kept
 
 
+@pytest.mark.usefixtures("hardly_any_training")
 def test_a_folder_that_cannot_be_written_to_only_costs_the_next_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,10 @@ from tests.toy_problems import all_seen, bandit, coins, config, generator, no_ne
 
 USED = 10
 """Numbers of hunter's and of responder's action that have an effect: two for each of five segments."""
+FAST_RESPONDER = (
+    *("responder.learning_rate=0.01", "responder.value_learning_rate=0.03"),
+    "responder.critic_learning_rate=0.01",
+)
 
 
 # The coordinator
@@ -72,7 +76,7 @@ class KStepProblem:
 def test_the_coordinator_gives_up_a_small_reward_for_a_later_one_and_discounts_by_steps() -> None:
     learner = Coordinator(config("coordinator.interval=3"), generator())
     problem = KStepProblem(learner, num_envs=64, rollout_steps=12)
-    for _ in range(120):
+    for _ in range(40):
         for _ in range(12):
             problem.step()
         learner.update(problem.decisions.completed)
@@ -188,13 +192,14 @@ def anywhere(played: list[Batch], source: torch.Generator) -> Batch:
 
 
 @pytest.mark.parametrize(
-    ("kept", "settings"),
+    ("kept", "updates", "settings"),
     [
-        (10_000, ()),
+        (10_000, 600, ()),
         # Linear critics know nothing of actions far from its own. They learn from recent ones, with enough
         # noise to tell, and faster than the actor, which would else be far away when they turn round.
         (
             8,
+            1500,
             (
                 *("action_knots=0", "hunter.smallest_std=0.2", "hunter.learning_rate=0.001"),
                 *("hunter.critic_learning_rate=0.01", "hunter.target_rate=0.1"),
@@ -202,14 +207,16 @@ def anywhere(played: list[Batch], source: torch.Generator) -> Batch:
         ),
     ],
 )
-def test_the_hunter_finds_a_target_that_depends_on_what_it_sees(kept: int, settings: tuple[str, ...]) -> None:
+def test_the_hunter_finds_a_target_that_depends_on_what_it_sees(
+    kept: int, updates: int, settings: tuple[str, ...]
+) -> None:
     always = ("hunter.target_entropy=-16", "hidden_sizes=[64, 64]")
     learner = Hunter(config(*always, *settings), all_seen(), generator())
 
     def reward(coin: Tensor, action: Tensor) -> Tensor:
         return -(action[:, :USED] - 0.5 * coin[:, None]).square().sum(-1)
 
-    hunt(learner, reward, 1500, actor_from=100, kept=kept)
+    hunt(learner, reward, updates, actor_from=100, kept=kept)
     observation, coin = coins(64, HUNTER, generator(9))
     greedy = learner.actor.greedy(observation[:, OBSERVATION_SLICES[HUNTER]])
     errors = (greedy.detach()[:, :USED] - 0.5 * coin[:, None]).abs()
@@ -251,9 +258,11 @@ def test_the_triage_learns_the_values_of_a_two_state_process() -> None:
 
     All of state 1 lead back. With discount 0.9: V(1) = 1 + 0.9 V(0) and V(0) = 0.9 V(1).
     """
-    learner = Triage(config("discount=0.9"), generator())
+    learner = Triage(
+        config("discount=0.9", "triage.learning_rate=0.01", "triage.target_rate=0.1"), generator()
+    )
     source = generator(5)
-    for _ in range(1500):
+    for _ in range(450):
         state = torch.randint(2, (128,), generator=source)
         verdict = torch.randint(4, (128,), generator=source)
         following = torch.where(state == 0, (verdict == 3).long(), 0)
@@ -319,12 +328,12 @@ def respond(
 
 
 def test_the_responder_finds_its_target_though_others_make_the_reward_noisy() -> None:
-    learner = Responder(config(), all_seen(), generator())
+    learner = Responder(config(*FAST_RESPONDER), all_seen(), generator())
 
     def reward(coin: Tensor, action: Tensor, others: Tensor) -> Tensor:
         return -(action[:, :USED] - 0.5 * coin[:, None]).square().sum(-1) + 3.0 * others[:, 0]
 
-    respond(learner, reward, 1500, actor_from=100)
+    respond(learner, reward, 400, actor_from=100)
     observation, coin = coins(64, RESPONDER, generator(9))
     greedy = learner.actor(observation[:, OBSERVATION_SLICES[RESPONDER]])
     np.testing.assert_allclose(greedy.detach()[:, :USED], (0.5 * coin[:, None]).expand(-1, USED), atol=0.25)
@@ -408,12 +417,13 @@ def test_tier_2_finds_the_best_cell_of_a_cooperative_game() -> None:
             "replay.batch_size=128",
             "replay.value_updates=0",
             "replay.critic_updates=0",
+            *FAST_RESPONDER,
         ),
         seed=3,
     )
     source = generator(1)
     seen = torch.zeros(64, JOINT_OBSERVATION_SIZE)
-    for step in range(800):
+    for step in range(250):
         controls = torch.zeros(64, CONTROL_SIZE)
         controls[:, CONTROL_SLICES[HUNTER]] = torch.rand(64, 16, generator=source) * 2 - 1
         noise = 0.5 * torch.randn(64, 12, generator=source)

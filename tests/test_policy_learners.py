@@ -45,6 +45,8 @@ TOY = (
     "learning_rate=0.01",
     "reward_scale=1.0",
 )
+# As much played in fewer steps, which is what takes the time.
+WIDE = (*TOY, "num_envs=64", "rollout_steps=4")
 SHORT = (*TOY, "num_episodes=40", "epochs=2", "env.hosts_per_segment=4", "env.max_steps=20")
 FILES = ("episodes.csv", "policy.safetensors")
 TARGETS = np.linspace(-0.9, 0.9, CONTROL_SIZE)
@@ -165,9 +167,9 @@ def random_observations(num_envs: int, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def test_it_finds_the_controls_and_the_verdict_of_a_bandit(method: Method) -> None:
-    learner, env = method.learner(*TOY, "discount=0", seed=1), Bandit(16)
+    learner, env = method.learner(*WIDE, "discount=0", seed=1), Bandit(64)
     learn(learner, env, updates=100)
-    actions = method.team(learner.actor, learner.config).act(env.observe(np.zeros(16)))
+    actions = method.team(learner.actor, learner.config).act(env.observe(np.zeros(64)))
     controls = np.concatenate([actions[agent] for agent in CONTROL_SIZES], axis=-1)
     np.testing.assert_allclose(controls[0], TARGETS, atol=0.05)
     assert (actions[TRIAGE] == RIGHT_VERDICT).all()
@@ -176,14 +178,14 @@ def test_it_finds_the_controls_and_the_verdict_of_a_bandit(method: Method) -> No
 def test_it_gives_up_a_small_reward_for_a_larger_later_one_and_values_time_limits_right(
     method: Method,
 ) -> None:
-    learner, env = method.learner(*TOY, "discount=0.9", seed=1), TwoStates(16)
+    learner, env = method.learner(*WIDE, "discount=0.9", seed=1), TwoStates(64)
     learn(learner, env, updates=100)
-    observed = env.observe(np.arange(16) % 2)
+    observed = env.observe(np.arange(64) % 2)
     verdicts = method.team(learner.actor, learner.config).act(observed)[TRIAGE]
-    np.testing.assert_array_equal(verdicts, [3, 0] * 8)
+    np.testing.assert_array_equal(verdicts, [3, 0] * 32)
     # Were the time limit taken for an end, the values would lie about 3 lower.
     values = learner.value(learner.valued(env, torch.from_numpy(join_observations(observed))))  # type: ignore[arg-type]  # a toy
-    np.testing.assert_allclose(values.numpy(), TwoStates.VALUES * 8, atol=0.1)
+    np.testing.assert_allclose(values.numpy(), TwoStates.VALUES * 32, atol=0.1)
 
 
 # The loss
