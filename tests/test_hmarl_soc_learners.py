@@ -236,6 +236,7 @@ def test_log_probabilities_of_squashed_actions_are_those_of_the_change_of_variab
 
 
 def test_the_temperature_steers_entropy_to_its_target() -> None:
+    """Slow: the spread follows the temperature, which goes down step by step, and needs wide networks."""
     settings = (
         *("hunter.initial_temperature=1.0", "hunter.temperature_learning_rate=0.01"),
         "hidden_sizes=[128, 128]",

@@ -1,4 +1,7 @@
-"""Runs of a sweep in other processes end as in this one, also where a process is killed."""
+"""Runs of a sweep in other processes end as in this one, also where a process is killed.
+
+Slow, since each process imports torch, which takes seconds.
+"""
 
 from __future__ import annotations
 
