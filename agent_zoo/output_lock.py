@@ -66,10 +66,10 @@ def hold_file(file: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _hold(output: Path, lock_file: Path) -> Iterator[None]:
-    owner_file = lock_file.with_name(f"{lock_file.name}.json")
-    lock = filelock.FileLock(lock_file)
+    owner_file, folder = lock_file.with_name(f"{lock_file.name}.json"), lock_file.parent
+    lock, is_new = filelock.FileLock(lock_file), not folder.exists()
     try:
-        lock_file.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         _acquire(lock, output, owner_file)
     except OutputError:
         raise
@@ -86,6 +86,9 @@ def _hold(output: Path, lock_file: Path) -> Iterator[None]:
             with contextlib.suppress(OSError):  # Windows removes no file that is open
                 file.unlink()
         lock.release()
+        if is_new:
+            with contextlib.suppress(OSError):  # something was written into it
+                folder.rmdir()
 
 
 def _acquire(lock: Any, output: Path, owner_file: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from agent_zoo.output_lock import OutputError, hold_file, hold_folder
 from evaluation.usage import UsageError
@@ -36,10 +36,10 @@ class Outputs:
             raise UsageError(str(error)) from error
         return self
 
-    def write(self, write: Callable[[], object]) -> bool:
-        """Call what writes; where that fails, the block goes on and ends with the error."""
+    def write(self, write: Callable[..., object], *args: Any) -> bool:
+        """Call `write(*args)`; where that fails, return False: the block goes on, and ends with the error."""
         try:
-            write()
+            write(*args)
         except OSError as error:
             self.failure = self.failure or error
             return False

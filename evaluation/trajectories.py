@@ -30,7 +30,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -173,6 +173,7 @@ def record_held_out(
     num_episodes: int,
     num_recorded: int = NUM_EPISODES,
     progress: Progress | None = None,
+    write: Callable[[Path, bytes], object] = write_atomically,
 ) -> Row:
     """`evaluation.comparison.held_out_row`, which also writes `file_path(folder, entrant)`.
 
@@ -187,7 +188,7 @@ def record_held_out(
         content = io.BytesIO()
         arrays: dict[str, Any] = _columns(row, recording.made)
         np.savez_compressed(content, metadata=np.array(json.dumps(_metadata(row, spec))), **arrays)
-        write_atomically(file_path(folder, entrant), content.getvalue())
+        write(file_path(folder, entrant), content.getvalue())
     return row
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import tyro
 from rich.progress import BarColumn, MofNCompleteColumn, TimeElapsedColumn
@@ -18,6 +19,7 @@ from evaluation import paper
 from evaluation.bench.regression import compared, read_earlier
 from evaluation.bench.timing import Report
 from evaluation.commands import arg
+from evaluation.outputs import Outputs
 from evaluation.usage import checking
 from soc_env.extras import require
 from soc_env.seeds import check_training_seed
@@ -30,12 +32,19 @@ class _Bench:
     output: Annotated[Path | None, arg("FILE")] = None
     """A JSON file for the figures, with the machine and the versions."""
 
-    def _finish(self, report: Report) -> None:
-        for table in report.tables:
-            show(table.to_rich(), "")
-        if self.output is not None:
-            write_json_atomically(self.output, report.to_json())
-            say(f"Written: {self.output}")
+    def _keep(self, measure: Callable[[Bar], Report], earlier: dict[str, Any] | None = None) -> None:
+        """Measure, print, write and compare."""
+        with Outputs(files=[self.output]) as outputs:
+            with _progress() as bar:
+                report = measure(bar)
+            for table in report.tables:
+                show(table.to_rich(), "")
+            if self.output is not None and outputs.write(
+                write_json_atomically, self.output, report.to_json()
+            ):
+                say(f"Written: {self.output}")
+            if earlier is not None:
+                show(compared(report.figures, earlier, report.references).to_rich())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +69,7 @@ class _InTurns(_Bench):
                 require(package, extra=extra, purpose=f"soc-env bench {self.NAME}")
             earlier = None if self.beside is None else read_earlier(self.beside, self.NAME)
         bench = import_module(f"evaluation.bench.{self.MODULE}")
-        with _progress() as bar:
-            report = bench.measure(self.quick, bar)
-        self._finish(report)
-        if earlier is not None:
-            show(compared(report.figures, earlier, report.references).to_rich())
+        self._keep(partial(bench.measure, self.quick), earlier)
 
 
 @dataclass(frozen=True)
@@ -143,9 +148,7 @@ class BenchTraining(_Bench):
             trainer.check(trainer.load_config(None, self.set))
         from evaluation.bench import training
 
-        with _progress() as bar:
-            report = training.measure(self.seeds, self.reward, self.every, self.longest, self.set, bar)
-        self._finish(report)
+        self._keep(partial(training.measure, self.seeds, self.reward, self.every, self.longest, self.set))
 
 
 @dataclass(frozen=True)

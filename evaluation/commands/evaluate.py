@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,6 +20,7 @@ from evaluation.comparison import Row, held_out_row, paper_row
 from evaluation.entrants import REFERENCES, Entrant, find_entrants
 from evaluation.environments import EnvSpec, read_settings
 from evaluation.isolation import Limits
+from evaluation.outputs import Outputs
 from evaluation.progress import EpisodeProgress, episode_progress
 from evaluation.protocol import NUM_EPISODES
 from evaluation.report import Results
@@ -172,26 +174,29 @@ class Evaluate(PlayOptions):
             matches = self._matches()
             held_out_seeds = self.evaluation_seeds([entrant for _, entrant in matches])
 
-        began, created = time.perf_counter(), datetime.now(UTC).isoformat(timespec="seconds")
-        asked = [(s, e) for s, e in matches if e.name in self.teams and e.kind != "untrained"]
-        held_out_rows, paper_rows = [], []
-        with episode_progress() as progress:
-            if self.protocol in ("paper", "both"):
-                paper_rows = [self._paper(entrant, spec, progress) for spec, entrant in asked]
-            if self.protocol in ("held-out", "both"):
-                held_out_rows = [self._held_out(e, spec, held_out_seeds, progress) for spec, e in matches]
-        results = Results(self.episodes, held_out_rows, paper_rows, time.perf_counter() - began, created)
-        if self.output is not None:  # before printing, which fails where the reader of a pipe has gone
-            write_atomically(self.output / "table.md", results.to_markdown().encode())
-            write_json_atomically(self.output / "results.json", results.to_json())
-        for table in results.tables():
-            show(table.to_rich(), "")
-        if self.output is not None:
-            say(f"Written: {self.output / 'table.md'} and results.json beside it")
-        if self.record is not None:
-            say(f"Recorded episodes: {self.record}")
-        if any(row.error for row in (*held_out_rows, *paper_rows)):
-            raise SystemExit(1)
+        with Outputs(folders=[self.output, self.record]) as outputs:
+            began, created = time.perf_counter(), datetime.now(UTC).isoformat(timespec="seconds")
+            asked = [(s, e) for s, e in matches if e.name in self.teams and e.kind != "untrained"]
+            held_out_rows, paper_rows = [], []
+            with episode_progress() as progress:
+                if self.protocol in ("paper", "both"):
+                    paper_rows = [self._paper(entrant, spec, progress) for spec, entrant in asked]
+                if self.protocol in ("held-out", "both"):
+                    held_out_rows = [
+                        self._held_out(e, spec, held_out_seeds, progress, outputs) for spec, e in matches
+                    ]
+            results = Results(self.episodes, held_out_rows, paper_rows, time.perf_counter() - began, created)
+            if self.output is not None:  # before printing, which fails where the reader of a pipe has gone
+                outputs.write(write_atomically, self.output / "table.md", results.to_markdown().encode())
+                outputs.write(write_json_atomically, self.output / "results.json", results.to_json())
+            for table in results.tables():
+                show(table.to_rich(), "")
+            if self.output is not None and not outputs.failure:
+                say(f"Written: {self.output / 'table.md'} and results.json beside it")
+            if self.record is not None and not outputs.failure:
+                say(f"Recorded episodes: {self.record}")
+            if any(row.error for row in (*held_out_rows, *paper_rows)):
+                raise SystemExit(1)
 
     def _matches(self) -> list[tuple[EnvSpec, Entrant]]:
         """Who plays which environment."""
@@ -214,15 +219,21 @@ class Evaluate(PlayOptions):
         return [(spec, entrant) for spec, entrants in found for entrant in entrants]
 
     def _held_out(
-        self, entrant: Entrant, spec: EnvSpec, seeds: tuple[int, ...], progress: EpisodeProgress
+        self,
+        entrant: Entrant,
+        spec: EnvSpec,
+        seeds: tuple[int, ...],
+        progress: EpisodeProgress,
+        outputs: Outputs,
     ) -> Row:
         untrained = ", untrained" if entrant.kind == "untrained" else ""
         blocks = len(entrant.training_seeds) or len(seeds)
         bar = progress.bar(f"{entrant.label}{untrained}", blocks * self.episodes)
         if self.record is None:
             return held_out_row(entrant, spec, seeds, self.episodes, bar)
+        write = partial(outputs.write, write_atomically)
         return trajectories.record_held_out(
-            self.record, entrant, spec, seeds, self.episodes, self.record_episodes, bar
+            self.record, entrant, spec, seeds, self.episodes, self.record_episodes, bar, write
         )
 
     def _paper(self, entrant: Entrant, spec: EnvSpec, progress: EpisodeProgress) -> Row:

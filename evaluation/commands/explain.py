@@ -15,6 +15,7 @@ from agent_zoo.files import write_json_atomically
 from agent_zoo.terminal import progress, say, show, text
 from evaluation.commands import arg
 from evaluation.environments import EnvSpec, read_settings
+from evaluation.outputs import Outputs
 from evaluation.seeds import FINAL_SEEDS, check_evaluation_seed, check_training_seed
 from evaluation.usage import checking
 from evaluation.worlds import Asked
@@ -93,14 +94,16 @@ class Explain:
             self._check()
             policy, path, spec = self._team()
         episode = None if self.faithfulness else self._episode(policy, spec)
-        try:
-            explainer = self._explainer(policy, path)
-        except FloatingPointError as error:
-            raise SystemExit(f"soc-env explain: {error}") from None
-        if episode is None:
-            self._measure(explainer, spec)
-        else:
-            self._explain(explainer, episode)
+        folders, files = ([self.output], []) if self.faithfulness else ([], [self.output, self.json])
+        with Outputs(folders=folders, files=files) as outputs:
+            try:
+                explainer = self._explainer(policy, path)
+            except FloatingPointError as error:
+                raise SystemExit(f"soc-env explain: {error}") from None
+            if episode is None:
+                self._measure(explainer, spec, outputs)
+            else:
+                self._explain(explainer, episode, outputs)
 
     def _check(self) -> None:
         """What can be said to be wrong before anything is loaded."""
@@ -145,21 +148,22 @@ class Explain:
             episode.check_step(self.step, "--step")
         return episode
 
-    def _explain(self, explainer: TeamExplainer, episode: Episode) -> None:
+    def _explain(self, explainer: TeamExplainer, episode: Episode, outputs: Outputs) -> None:
         from evaluation.explain import picture, terminal
         from evaluation.explain.explanation import explain
 
         assert self.agent is not None
         explanation = explain(self.team, explainer, self.agent, episode, self.step)
         if self.output is not None:  # before printing, which fails where the reader of a pipe has gone
-            picture.save_figure(picture.draw(explanation, self.top), self.output)
+            outputs.write(picture.save_figure, picture.draw(explanation, self.top), self.output)
         if self.json is not None:
-            write_json_atomically(self.json, explanation.to_json())
+            outputs.write(write_json_atomically, self.json, explanation.to_json())
         for part in terminal.render(explanation, self.top):
             show(part)
-        self._say_written(self.output, self.json)
+        if not outputs.failure:
+            self._say_written(self.output, self.json)
 
-    def _measure(self, explainer: TeamExplainer, spec: EnvSpec) -> None:
+    def _measure(self, explainer: TeamExplainer, spec: EnvSpec, outputs: Outputs) -> None:
         from evaluation.explain import curves, picture
         from evaluation.explain.faithfulness import measure
 
@@ -170,10 +174,11 @@ class Explain:
         written = []
         if self.output is not None:
             written = [self.output / "faithfulness.png", self.output / "faithfulness.json"]
-            picture.save_figure(curves.draw(measured), written[0])
-            write_json_atomically(written[1], measured.to_json())
+            outputs.write(picture.save_figure, curves.draw(measured), written[0])
+            outputs.write(write_json_atomically, written[1], measured.to_json())
         show(measured.table().to_rich())
-        self._say_written(*written)
+        if not outputs.failure:
+            self._say_written(*written)
 
     def _explainer(self, policy: HMARLSOC, path: Path) -> TeamExplainer:
         from evaluation.explain.team import explainer_path, load_explainer, make_explainer

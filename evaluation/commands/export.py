@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from agent_zoo.terminal import say, working
+from evaluation.outputs import Outputs
 from evaluation.seeds import check_training_seed
 from evaluation.usage import UsageError, checking
 from soc_env.extras import require
@@ -63,7 +64,7 @@ class Export:
                 for module in ("onnx", "onnxscript", "onnxruntime"):
                     require(module, extra="onnx", purpose="the format onnx")
         try:
-            with working(f"{self.team} as {self.format}"):
+            with Outputs(files=[output]), working(f"{self.team} as {self.format}"):
                 if self.format == "torch":
                     CompiledTeam.compile(policy, self.device).save(output)
                 elif self.format == "onnx":

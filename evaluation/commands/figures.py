@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 from agent_zoo.terminal import say, working
+from evaluation.outputs import Outputs
 from evaluation.usage import UsageError, checking
 from soc_env.extras import require
 
@@ -59,28 +60,27 @@ class Figures:
         from evaluation.figures.sources import MissingDataError, SourceError, Sources
         from evaluation.figures.style import save
 
-        sources = Sources(self.results, self.runs, self.entries)
-        drawings = {}
-        for name, draw in FIGURES.items():
-            try:
-                with working(f"Drawing {name}"):
-                    drawings[name] = draw(sources)
-                messages = drawings[name].notes
-            except MissingDataError as missing:
-                messages = [f"not drawn: {missing}"]
-            except SourceError as error:
-                raise UsageError(str(error)) from error
-            for message in messages:
-                say(f"{name}: {message}", stderr=True)
-        written = []
-        for name, drawing in drawings.items():
-            for suffix in self.format:
-                written.append(self.output / f"{name}.{suffix}")
-                save(drawing.figure, written[-1])
-        if not written:
-            raise SystemExit(1)
-        for path in written:
-            say(f"Written: {path}")
+        with Outputs(folders=[self.output]) as outputs:
+            sources = Sources(self.results, self.runs, self.entries)
+            drawings = {}
+            for name, draw in FIGURES.items():
+                try:
+                    with working(f"Drawing {name}"):
+                        drawings[name] = draw(sources)
+                    messages = drawings[name].notes
+                except MissingDataError as missing:
+                    messages = [f"not drawn: {missing}"]
+                except SourceError as error:
+                    raise UsageError(str(error)) from error
+                for message in messages:
+                    say(f"{name}: {message}", stderr=True)
+            if not drawings:
+                raise SystemExit(1)
+            for name, drawing in drawings.items():
+                for suffix in self.format:
+                    path = self.output / f"{name}.{suffix}"
+                    if outputs.write(save, drawing.figure, path):
+                        say(f"Written: {path}")
 
     def _check(self) -> None:
         if not self.format or len(set(self.format)) != len(self.format):

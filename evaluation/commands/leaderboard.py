@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -16,10 +17,11 @@ from evaluation.commands.evaluate import HELP, PlayOptions, ProcessOptions
 from evaluation.entrants import Entrant, find_entrants
 from evaluation.isolation import Limits
 from evaluation.leaderboard.build import build, tables, to_markdown
-from evaluation.leaderboard.entry import EntryError, check_name, read_entry
+from evaluation.leaderboard.entry import EntryError, check_name, read_entry, write_entry
 from evaluation.leaderboard.page import render
 from evaluation.leaderboard.submit import Submission, entry_stem, submit
 from evaluation.leaderboard.verify import Verified, verify
+from evaluation.outputs import Outputs
 from evaluation.progress import EpisodeProgress, episode_progress
 from evaluation.report import held_out_table
 from evaluation.usage import UsageError, checking
@@ -71,19 +73,23 @@ class Submit(PlayOptions):
             entrants = [entrant for _, entrant in matches]
             names = self._names(entrants)
             seeds = self.evaluation_seeds(entrants)
-        submissions: list[Submission] = []
-        with episode_progress() as progress:
-            for (spec, entrant), name in zip(matches, names, strict=True):
-                bar = progress.bar(name, (len(entrant.training_seeds) or len(seeds)) * self.episodes)
-                submissions.append(submit(entrant, spec, seeds, self.episodes, self.output, name, bar))
-        rows = [submission.row for submission in submissions]
-        for spec, _ in found:
-            own = [row for row in rows if row.spec == spec]
-            show(held_out_table(own, self.episodes, "mean").to_rich(), "")
-        paths = [submission.path for submission in submissions if submission.path is not None]
-        say(*(f"Written: {path} and {path.stem}.npz beside it" for path in paths))
-        if any(row.error for row in rows):
-            raise SystemExit(1)
+        with Outputs(folders=[self.output]) as outputs:
+            submissions: list[Submission] = []
+            write = partial(outputs.write, write_entry)
+            with episode_progress() as progress:
+                for (spec, entrant), name in zip(matches, names, strict=True):
+                    bar = progress.bar(name, (len(entrant.training_seeds) or len(seeds)) * self.episodes)
+                    submissions.append(
+                        submit(entrant, spec, seeds, self.episodes, self.output, name, bar, write)
+                    )
+            rows = [submission.row for submission in submissions]
+            for spec, _ in found:
+                own = [row for row in rows if row.spec == spec]
+                show(held_out_table(own, self.episodes, "mean").to_rich(), "")
+            paths = [submission.path for submission in submissions if submission.path is not None]
+            say(*(f"Written: {path} and {path.stem}.npz beside it" for path in paths))
+            if any(row.error for row in rows):
+                raise SystemExit(1)
 
     def _find(self, name: str, env_id: str) -> list[Entrant]:
         return self.find(_RUNS)(name, env_id)[:1]  # without untrained networks
@@ -183,18 +189,20 @@ class Build:
                 raise ValueError(
                     f"--output must be another folder than that of the entries, got {self.output}"
                 )
-            document = build(self.entries)
-        write_atomically(self.output / "leaderboard.md", to_markdown(document).encode())
-        write_atomically(self.output / "index.html", render(document).encode())
-        write_json_atomically(self.output / "leaderboard.json", document)
-        for table in tables(document):
-            show(table.to_rich(), "")
-        say(*(f"{refused['file']}: refused: {refused['reason']}" for refused in document["refused"]))
-        say(
-            f"Written: {self.output / 'index.html'}, and leaderboard.md and leaderboard.json beside it",
-        )
-        if document["refused"]:
-            raise SystemExit(1)
+        with Outputs(folders=[self.output]) as outputs:
+            with checking():
+                document = build(self.entries)
+            outputs.write(write_atomically, self.output / "leaderboard.md", to_markdown(document).encode())
+            outputs.write(write_atomically, self.output / "index.html", render(document).encode())
+            outputs.write(write_json_atomically, self.output / "leaderboard.json", document)
+            for table in tables(document):
+                show(table.to_rich(), "")
+            say(*(f"{refused['file']}: refused: {refused['reason']}" for refused in document["refused"]))
+            if not outputs.failure:
+                page = self.output / "index.html"
+                say(f"Written: {page}, and leaderboard.md and leaderboard.json beside it")
+            if document["refused"]:
+                raise SystemExit(1)
 
 
 @dataclass(frozen=True)

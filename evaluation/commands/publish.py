@@ -16,6 +16,7 @@ from evaluation.comparison import Row, differences, held_out_row
 from evaluation.entrants import REFERENCES, Entrant, find_entrants
 from evaluation.environments import EnvSpec
 from evaluation.metrics import column
+from evaluation.outputs import Outputs
 from evaluation.progress import episode_progress
 from evaluation.protocol import NUM_EPISODES
 from evaluation.report import difference_table, held_out_table
@@ -66,52 +67,58 @@ class Publish:
         from evaluation.explain.picture import save_figure
 
         name = trained.method or trained.name
-        weights = []
-        for training_seed, evaluation_seed in zip(trained.training_seeds, seeds, strict=True):
-            say(f"{name}-{training_seed}: comparing 16-bit with 32-bit matrices", stderr=True)
-            policy = trained.run_dirs[training_seed] / "policy.safetensors"
-            path = self.output / f"{name}-{training_seed}.safetensors"
-            weights.append(
-                publishing.publish_weights(policy, path, training_seed, spec, evaluation_seed, self.episodes)
+        with Outputs(folders=[self.output]) as outputs:
+            weights = []
+            for training_seed, evaluation_seed in zip(trained.training_seeds, seeds, strict=True):
+                say(f"{name}-{training_seed}: comparing 16-bit with 32-bit matrices", stderr=True)
+                policy = trained.run_dirs[training_seed] / "policy.safetensors"
+                path = self.output / f"{name}-{training_seed}.safetensors"
+                weights.append(
+                    publishing.publish_weights(
+                        policy, path, training_seed, spec, evaluation_seed, self.episodes
+                    )
+                )
+            paths = {each.seed: each.path for each in weights}
+
+            def published(training_seed: int | None) -> TeamPolicy:
+                assert training_seed is not None
+                return load_policy(paths[training_seed])
+
+            team = replace(trained, name=name, method=None, load=published)
+            entrants = [team, replace(untrained, name=name, method=None)]
+            entrants += [
+                entrant
+                for reference in REFERENCES
+                for entrant in find_entrants(reference, spec.env_id, (), self.runs)
+            ]
+            rows = self._play(entrants, spec, seeds)
+            reward = column("reward")
+            references = {
+                row.entrant.label: float(row.estimate.mean[reward])
+                for row in rows
+                if row.entrant.kind == "fixed"
+            }
+            run_dirs = [trained.run_dirs[seed] for seed in trained.training_seeds]
+            figure = publishing.training_curves(
+                [publishing.training_rewards(run_dir) for run_dir in run_dirs], references
             )
-        paths = {each.seed: each.path for each in weights}
-
-        def published(training_seed: int | None) -> TeamPolicy:
-            assert training_seed is not None
-            return load_policy(paths[training_seed])
-
-        team = replace(trained, name=name, method=None, load=published)
-        entrants = [team, replace(untrained, name=name, method=None)]
-        entrants += [
-            entrant
-            for reference in REFERENCES
-            for entrant in find_entrants(reference, spec.env_id, (), self.runs)
-        ]
-        rows = self._play(entrants, spec, seeds)
-        reward = column("reward")
-        references = {
-            row.entrant.label: float(row.estimate.mean[reward]) for row in rows if row.entrant.kind == "fixed"
-        }
-        run_dirs = [trained.run_dirs[seed] for seed in trained.training_seeds]
-        figure = publishing.training_curves(
-            [publishing.training_rewards(run_dir) for run_dir in run_dirs], references
-        )
-        save_figure(figure, self.output / f"{name}.png")
-        card = publishing.card(
-            team.label,
-            about,
-            weights,
-            [json.loads((run_dir / "metrics.json").read_text(encoding="utf-8")) for run_dir in run_dirs],
-            [
-                held_out_table(rows, self.episodes, "mean").to_markdown(),
-                publishing.seeds_table(rows[0]).to_markdown(),
-                difference_table(differences(rows)).to_markdown(),
-            ],
-            name,
-        )
-        write_atomically(self.output / f"{name}.yaml", (run_dirs[0] / "config.yaml").read_bytes())
-        write_atomically(self.output / f"{name}.md", card.encode())
-        say(f"Published: {self.output / name}.md and the weights beside it")
+            outputs.write(save_figure, figure, self.output / f"{name}.png")
+            card = publishing.card(
+                team.label,
+                about,
+                weights,
+                [json.loads((run_dir / "metrics.json").read_text(encoding="utf-8")) for run_dir in run_dirs],
+                [
+                    held_out_table(rows, self.episodes, "mean").to_markdown(),
+                    publishing.seeds_table(rows[0]).to_markdown(),
+                    difference_table(differences(rows)).to_markdown(),
+                ],
+                name,
+            )
+            config = (run_dirs[0] / "config.yaml").read_bytes()
+            outputs.write(write_atomically, self.output / f"{name}.yaml", config)
+            outputs.write(write_atomically, self.output / f"{name}.md", card.encode())
+            say(card if outputs.failure else f"Published: {self.output / name}.md and the weights beside it")
 
     def _play(self, entrants: list[Entrant], spec: EnvSpec, seeds: tuple[int, ...]) -> list[Row]:
         rows = []

@@ -18,6 +18,7 @@ from evaluation.commands import arg
 from evaluation.comparison import load
 from evaluation.entrants import Entrant, find_entrants
 from evaluation.environments import read_settings
+from evaluation.outputs import Outputs
 from evaluation.replay.episode import Episode, OtherEpisodeError, play_again, play_episode
 from evaluation.replay.page import render
 from evaluation.seeds import FINAL_SEEDS
@@ -68,11 +69,12 @@ class Replay:
                 self._check()
                 recorded = Path(self.team).suffix == trajectories.SUFFIX
                 team, play = self._recorded() if recorded else self._played()
-            with working(f"Playing {team}"):
-                episode = play()
+            with Outputs(files=[self.output]):
+                with working(f"Playing {team}"):
+                    episode = play()
+                write_atomically(self.output, render(episode, team).encode())
         except (PolicyError, OtherEpisodeError) as error:
             raise UsageError(str(error)) from error
-        write_atomically(self.output, render(episode, team).encode())
         steps = len(episode.moments) - 1
         where = f"{team} on {episode.spec}, seed {self.seed}, lane {self.lane}"
         message = f"{where}: {episode.moments[-1].outcome} at step {steps}"

@@ -131,7 +131,7 @@ class Sweep:
             run.episodes.refresh()
         seconds = time.monotonic() - began
         written = report.to_json(runs, type(backend).__name__, seconds, created)
-        outputs.write(lambda: write_json_atomically(self.output / "sweep.json", written))
+        outputs.write(write_json_atomically, self.output / "sweep.json", written)
         if stopped is not None:
             raise Stopped(stopped, "unfinished runs have their checkpoints", go_on=[])
         show("", report.summary_table(runs).to_rich(), "")

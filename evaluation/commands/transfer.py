@@ -19,6 +19,7 @@ from evaluation.cage4.rows import WHOLE, Row, played, scripted_row, team_row
 from evaluation.commands import arg
 from evaluation.commands.evaluate import ProcessOptions
 from evaluation.entrants import Entrant, find_entrants, known_learners
+from evaluation.outputs import Outputs
 from evaluation.progress import episode_progress
 from evaluation.seeds import check_evaluation_seed, check_training_seed
 from evaluation.usage import checking
@@ -82,23 +83,25 @@ class Transfer(ProcessOptions):
         created = datetime.now(UTC).isoformat(timespec="seconds")
         with checking():
             self._check()
-            results = Results(self.seed, created)
-            if self.output is not None:
-                results = Results.read(self.output, self.seed, created)
             wanted = [pair for name in dict.fromkeys((*self.teams, *REFERENCES)) for pair in self._rows(name)]
-            missing = [(row, entrant) for row, entrant in wanted if not results.covered(row, self.episodes)]
-            lanes = CybORGLanes(BATCH, self.processes) if missing else None
-        if lanes is not None:
-            try:
-                self._play(missing, lanes, results)
-            finally:
-                lanes.close()
-        for table in results.tables():
-            show(table.to_rich(), "")
-        if self.output is not None:
-            say(f"Written: {self.output / TABLE_FILE} and {RESULTS_FILE} beside it")
-        if any(row.error for row in results.rows):
-            raise SystemExit(1)
+        with Outputs(folders=[self.output]) as outputs:
+            with checking():
+                results = Results(self.seed, created)
+                if self.output is not None:
+                    results = Results.read(self.output, self.seed, created)
+                missing = [pair for pair in wanted if not results.covered(pair[0], self.episodes)]
+                lanes = CybORGLanes(BATCH, self.processes) if missing else None
+            if lanes is not None:
+                try:
+                    self._play(missing, lanes, results, outputs)
+                finally:
+                    lanes.close()
+            for table in results.tables():
+                show(table.to_rich(), "")
+            if self.output is not None and not outputs.failure:
+                say(f"Written: {self.output / TABLE_FILE} and {RESULTS_FILE} beside it")
+            if any(row.error for row in results.rows):
+                raise SystemExit(1)
 
     def _check(self) -> None:
         check_evaluation_seed(self.seed, "--seed")
@@ -128,10 +131,16 @@ class Transfer(ProcessOptions):
             return [replace(trained, name=name, method=learner)]
         return find_entrants(name, "soc_v0", self.seeds, self.runs, self.limits())
 
-    def _play(self, missing: list[tuple[Row, Entrant | None]], lanes: CybORGLanes, results: Results) -> None:
+    def _play(
+        self,
+        missing: list[tuple[Row, Entrant | None]],
+        lanes: CybORGLanes,
+        results: Results,
+        outputs: Outputs,
+    ) -> None:
         with episode_progress() as progress:
             for row, entrant in missing:
                 bar = progress.bar(row.label, self.episodes * max(1, len(row.training_seeds)))
                 results.add(played(row, entrant, lanes, self.seed, self.episodes, bar))
                 if self.output is not None:
-                    results.write(self.output)
+                    outputs.write(results.write, self.output)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,6 +53,7 @@ def submit(
     folder: Path,
     name: str,
     progress: Progress | None = None,
+    write: Callable[[Path, dict[str, Any], bytes], object] = write_entry,
 ) -> Submission:
     """Play a team under the held-out protocol, exactly as `soc-env evaluate` does, and write its entry.
 
@@ -61,6 +62,7 @@ def submit(
         folder: where the entry goes, named after the team, and its actions beside it.
         name: what the leaderboard calls the team.
         progress: told how many more episodes have ended.
+        write: writes the entry; returns False where it could not.
 
     Raises:
         EntryError: the name has odd characters, or too many.
@@ -104,10 +106,10 @@ def submit(
         "episodes": {metric: _numbers(row.values[:, :, column(metric)].tolist()) for metric in NAMES},
     }
     try:
-        write_entry(path, document, actions)
+        written = write(path, document, actions) is not False
     except EntryError as error:  # what the policy says of itself, for instance
         return Submission(replace(row, values=None, error=str(error)), None)
-    return Submission(row, path)
+    return Submission(row, path if written else None)
 
 
 def entry_stem(name: str) -> str:
