@@ -166,7 +166,8 @@ def test_a_sweeps_workers_make_checkpoints_when_all_processes_get_the_signal(tmp
     command += ["--workers", "2", "--output", str(tmp_path), "--set", *settings]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     runs = [tmp_path / "single-drl" / seed for seed in "12"]
-    wait_for(lambda: all((run / FILES[0]).exists() and len((run / FILES[0]).read_bytes()) for run in runs))
+    logs = [run / FILES[0] for run in runs]
+    wait_for(lambda: all(log.exists() and log.read_bytes().count(b"\n") > 1 for log in logs))
     os.killpg(process.pid, signal.SIGTERM)  # as a cluster's scheduler does
     _, error = process.communicate(timeout=60)
     assert process.returncode == 143, error
