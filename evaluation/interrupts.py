@@ -37,13 +37,14 @@ def stopping_with_one_line(command: Sequence[str]) -> Iterator[None]:
     Raises:
         SystemExit: with 128 and the number of the signal, after the line.
     """
-    before = {}
+    global _received
+    _received, before = None, {}
     if threading.current_thread() is threading.main_thread():
         before = {number: signal.signal(number, _stop) for number in SIGNALS}
     try:
         yield
     except KeyboardInterrupt as error:
-        stopped = error if isinstance(error, Stopped) else Stopped(signal.SIGINT)
+        stopped = error if isinstance(error, Stopped) else Stopped(signal_of(error))
         print(_line(stopped, command), file=sys.stderr)
         raise SystemExit(128 + stopped.number) from None
     finally:
@@ -62,7 +63,18 @@ def _line(stopped: Stopped, command: Sequence[str]) -> str:
     return "; ".join(parts)
 
 
+_received: int | None = None
+"""The signal that has stopped the command."""
+
+
+def signal_of(error: KeyboardInterrupt) -> int:
+    """The signal behind an interrupt, also where others (Ray) have raised one in place of ours."""
+    return getattr(error, "number", None) or _received or signal.SIGINT
+
+
 def _stop(number: int, frame: FrameType | None) -> None:
+    global _received
+    _received = number
     for each in SIGNALS:
         signal.signal(each, signal.SIG_DFL)
     raise Stopped(number)

@@ -159,17 +159,30 @@ def test_any_other_command_leaves_with_one_line(
     assert capsys.readouterr().err == f"soc-env evaluate: stopped by {cause}\n"
 
 
-@pytest.mark.resume
-def test_a_sweeps_workers_make_checkpoints_when_all_processes_get_the_signal(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param(("--workers", "2"), marks=pytest.mark.resume),
+        pytest.param(("--ray",), marks=pytest.mark.ray),
+    ],
+    ids=["processes", "ray"],
+)
+def test_a_sweeps_workers_make_checkpoints_when_it_is_told_to_stop(
+    where: tuple[str, ...], tmp_path: Path
+) -> None:
     settings = (*SETTINGS[:-1], "num_episodes=100000")
     command = [sys.executable, "-m", "evaluation.cli", "sweep", "single-drl", "--seeds", "1", "2"]
-    command += ["--workers", "2", "--output", str(tmp_path), "--set", *settings]
+    command += [*where, "--output", str(tmp_path), "--set", *settings]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     runs = [tmp_path / "single-drl" / seed for seed in "12"]
     logs = [run / FILES[0] for run in runs]
     wait_for(lambda: all(log.exists() and log.read_bytes().count(b"\n") > 1 for log in logs))
-    os.killpg(process.pid, signal.SIGTERM)  # as a cluster's scheduler does
+    if "--ray" in where:
+        process.terminate()
+    else:
+        os.killpg(process.pid, signal.SIGTERM)  # as a cluster's scheduler does
     _, error = process.communicate(timeout=60)
     assert process.returncode == 143, error
+    assert "soc-env sweep: stopped by SIGTERM; unfinished runs have their checkpoints; to go on: " in error
     assert all(has_checkpoint(run) for run in runs)
     assert not any((run / "worker.log").exists() for run in runs), "nobody had anything to say"

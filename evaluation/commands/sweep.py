@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from agent_zoo.output_lock import hold_folder
 from agent_zoo.terminal import console, say, show
 from evaluation import paper
 from evaluation.commands import arg
-from evaluation.interrupts import Stopped
+from evaluation.interrupts import Stopped, signal_of
 from evaluation.outputs import Outputs
 from evaluation.sweep import report
 from evaluation.sweep.display import Display
@@ -126,7 +125,7 @@ class Sweep:
             try:
                 carry_out(runs, backend, self.retries, display.changed)
             except KeyboardInterrupt as error:
-                stopped = getattr(error, "number", signal.SIGINT)
+                stopped = signal_of(error)
         for run in runs:
             run.episodes.refresh()
         seconds = time.monotonic() - began

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from agent_zoo.interruption import SIGNALS
 from evaluation.sweep.job import Failure, Job, run_job
 from evaluation.sweep.schedule import Died, Ended, Event, Started
 from soc_env.extras import require
@@ -39,10 +43,11 @@ class RayCluster:
             _check_reachable(address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray's developers need not know of it
         quiet = {"log_to_driver": False, "logging_level": "ERROR"}
-        if address is None:
-            self._ray.init(address="local", include_dashboard=False, **quiet)
-        else:
-            self._ray.init(address=address, **quiet)
+        with _own_signals():
+            if address is None:
+                self._ray.init(address="local", include_dashboard=False, **quiet)
+            else:
+                self._ray.init(address=address, **quiet)
         # A cluster may grow to what a task asks for, this machine does not.
         self._most = self._ray.cluster_resources() if address is None else None
         # Retries are counted by `schedule`, the same way for every back end, and shown.
@@ -84,6 +89,18 @@ def _work(job: Job) -> Iterator[Event]:
     """What a Ray worker does; the caller gets each event when it happens."""
     yield Started(job, os.getpid(), socket.gethostname())
     yield Ended(job, run_job(job))
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Give back the handlers that Ray replaces as it starts: its own would end the sweep without a word."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items():
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def _check_reachable(address: str) -> None:
