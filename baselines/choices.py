@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from agent_zoo.learning.networks import mlp
 from agent_zoo.learning.segments import SegmentNetwork
-from soc_env.scenarios import find_scenario
+from soc_env.contract import TrainingScenario
+from soc_env.engine.fields import used_numbers
 from soc_env.team import AGENTS, CONTROL_SIZE, CONTROL_SIZES, CONTROL_SLICES, NUM_VERDICTS, TRIAGE, Actions
 
 
@@ -33,13 +34,11 @@ class Choices:
     columns: dict[str, NDArray[np.int64]]
 
     @classmethod
-    def of(cls, env_id: str, levels: int) -> Choices:
+    def of(cls, scenario: TrainingScenario, levels: int) -> Choices:
         """Of a scenario."""
-        groups = find_scenario(env_id).ACTION_GROUPS
         columns = {
-            agent: np.concatenate([np.arange(size)[part] for _, part in groups[agent]])
-            + CONTROL_SLICES[agent].start
-            for agent, size in CONTROL_SIZES.items()
+            agent: used_numbers(scenario.action_groups[agent]) + CONTROL_SLICES[agent].start
+            for agent in CONTROL_SIZES
         }
         return cls(np.linspace(-1.0, 1.0, levels, dtype=np.float32), columns)
 

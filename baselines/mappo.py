@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from agent_zoo.learning.networks import mlp
 from baselines.policy_learning import PolicyConfig, PolicyLearner, PolicyTeam, TeamActor, train_policies
-from soc_env.faces.vector import TeamVectorEnv
+from soc_env.contract import TeamLanes
 from soc_env.team import (
     AGENTS,
     CONTROL_SIZES,
@@ -92,7 +92,7 @@ class Learner(PolicyLearner):
         return state_size
 
     @staticmethod
-    def valued(env: TeamVectorEnv, observation: Tensor) -> Tensor:
+    def valued(env: TeamLanes, observation: Tensor) -> Tensor:
         return torch.from_numpy(env.state())
 
     @staticmethod

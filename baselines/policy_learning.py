@@ -35,7 +35,8 @@ from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
 from agent_zoo.learning.ppo import clipped_objective, standardized
 from agent_zoo.learning.rollout import Rollout, generalized_advantages
 from agent_zoo.learning.start import load_start
-from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
+from soc_env.contract import TeamLanes
+from soc_env.faces.vector import stack_final_observations
 from soc_env.policy_inputs import check_reset, read_inputs
 from soc_env.seeds import check_training_seed
 from soc_env.team import (
@@ -228,7 +229,7 @@ class PolicyLearner(ABC):
 
     @staticmethod
     @abstractmethod
-    def valued(env: TeamVectorEnv, observation: Tensor) -> Tensor:
+    def valued(env: TeamLanes, observation: Tensor) -> Tensor:
         """What the critic sees of the lanes as they are, (n, valued_size); `observation` is theirs."""
 
     @staticmethod
@@ -341,7 +342,7 @@ def new_rollout(learner: PolicyLearner) -> Rollout:
 
 
 def collect(
-    env: TeamVectorEnv,
+    env: TeamLanes,
     observation: Tensor,
     learner: PolicyLearner,
     rollout: Rollout,

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from agent_zoo.learning.networks import mlp
 from baselines.policy_learning import PolicyConfig, PolicyLearner, PolicyTeam, TeamActor, train_policies
-from soc_env.faces.vector import TeamVectorEnv
+from soc_env.contract import TeamLanes
 from soc_env.team import CONTROL_SIZE, JOINT_OBSERVATION_SIZE, NUM_VERDICTS
 
 
@@ -56,7 +56,7 @@ class Learner(PolicyLearner):
         return JOINT_OBSERVATION_SIZE
 
     @staticmethod
-    def valued(env: TeamVectorEnv, observation: Tensor) -> Tensor:
+    def valued(env: TeamLanes, observation: Tensor) -> Tensor:
         return observation
 
     @staticmethod

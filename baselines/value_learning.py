@@ -23,19 +23,20 @@ from torch import Tensor, nn
 from agent_zoo.learning import checkpoint, loop
 from agent_zoo.learning.config import check, from_mapping, to_mapping
 from agent_zoo.learning.draws import uniform
-from agent_zoo.learning.environment import make_env
+from agent_zoo.learning.environment import make_env, scenario_of
 from agent_zoo.learning.networks import descend, track
 from agent_zoo.learning.normalizer import Normalizer
 from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
 from agent_zoo.learning.replay import PrioritizedReplay, look_ahead
-from agent_zoo.learning.segments import own_entries
+from agent_zoo.learning.segments import own_entries, shared_family
 from agent_zoo.learning.sight import Sight, take_sight
 from agent_zoo.learning.start import load_start
 from baselines.choices import Choices, Utility
-from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
+from soc_env.contract import TeamLanes
+from soc_env.faces.vector import stack_final_observations
 from soc_env.policy_inputs import check_reset, read_inputs
 from soc_env.seeds import check_training_seed
-from soc_env.team import AGENTS, HUNTER, JOINT_OBSERVATION_SIZE, RESPONDER, TRIAGE, Actions, join_observations
+from soc_env.team import AGENTS, JOINT_OBSERVATION_SIZE, TRIAGE, Actions, join_observations
 
 
 @dataclass(frozen=True)
@@ -269,7 +270,7 @@ def _utility(networks: nn.ModuleDict, agent: str) -> Utility:
 class Collector:
     """Plays the team in all lanes and fills its replay."""
 
-    def __init__(self, env: TeamVectorEnv, learner: ValueLearner) -> None:
+    def __init__(self, env: TeamLanes, learner: ValueLearner) -> None:
         self.env, self.learner = env, learner
         self.observation: Tensor  # of all lanes as seen, from `begin` on
         self._at_random: Tensor
@@ -325,7 +326,7 @@ class ValueTeam:
     def __init__(self, utilities: nn.ModuleDict, see: Sight, config: ValueConfig) -> None:
         self.utilities, self.see, self.config = utilities, see, config
         self.env_id = config.env_id
-        self.choices = Choices.of(config.env_id, config.levels)
+        self.choices = Choices.of(scenario_of(config), config.levels)
 
     @classmethod
     def of(cls, learner: ValueLearner) -> Self:
@@ -375,7 +376,7 @@ class ValueTeam:
         config: ValueConfig = from_mapping(cls.config_class, about["config"])
         normalizer = Normalizer(JOINT_OBSERVATION_SIZE)
         checkpoint.load_module_tensors(normalizer, checkpoint.part("normalizer", tensors))
-        choices = Choices.of(config.env_id, config.levels)
+        choices = Choices.of(scenario_of(config), config.levels)
         utilities = new_utilities(config, choices, see := Sight(normalizer), torch.Generator())
         checkpoint.load_module_tensors(utilities, checkpoint.part("utilities", tensors))
         return cls(utilities, see, config)
@@ -402,21 +403,22 @@ def new_utilities(
 
 def _own_places(config: ValueConfig, see: Sight, agent: str) -> Tensor | None:
     """See `Utility`; None: what the agent does is not the same in every segment."""
-    if agent not in (HUNTER, RESPONDER):
+    scenario = scenario_of(config)
+    if shared_family(scenario, agent) is None:
         return None
-    return see.places(own_entries(config.env_id, agent)) - see.parts[agent].start
+    return see.places(own_entries(scenario, agent)) - see.parts[agent].start
 
 
 def new_learner(
     learner_class: type[ValueLearner],
     config: ValueConfig,
     seed: int,
-    env: TeamVectorEnv,
+    env: TeamLanes,
     see: Sight | None = None,
 ) -> ValueLearner:
     """A learner as training with that seed begins; resets `env`, unless told what to `see` of it."""
     see = see or take_sight(env, config.normalization_steps, seed)
-    choices = Choices.of(config.env_id, config.levels)
+    choices = Choices.of(scenario_of(config), config.levels)
     return learner_class(config, seed, choices, see, env.state().shape[-1])
 
 

@@ -173,10 +173,22 @@ def cage4(what: str) -> str:
             _named(observing.TABLE),
         ),
         "rules": (("", "action", "taken when the team's wish for the zone is", "on"), rules),
-        "state": (("entry of the SOC's state", "what it is here"), _named(truth.TABLE)),
-        "measures": (("measure", "what it is"), [(one.label, one.meaning) for one in measures.MEASURES]),
+        "state": (
+            ("entry of the state", "what it is"),
+            list(dict.fromkeys((_kind(one), one.description) for one in truth.state_fields())),
+        ),
+        "measures": (
+            ("measure", "what it is"),
+            [(one.heading, one.description) for one in measures.MEASURES],
+        ),
     }
     return _table(*tables[what])
+
+
+def _kind(field: Field) -> str:
+    """What all fields of a family that say the same are called."""
+    family = field.of.family if field.of and field.of.family != "segment" else ""
+    return ".".join(part for part in (family, field.quantity) if part)
 
 
 def _named(meanings: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from soc_env.command_line import soc_env_command
-from soc_env.faces.vector import TeamVectorEnv
-from soc_env.scenarios import find_scenario, known_scenarios
+from soc_env.contract import TeamLanes, TrainingScenario
+from soc_env.scenarios import known_scenarios, make_scenario
 
 MEASURED_ELSEWHERE: Final = {"cage4": ("transfer", "cage4")}
 """Scenarios whose measure is not this project's, and the command, by its words, that takes it."""
@@ -49,6 +49,11 @@ class EnvSpec:
         if self.env_id not in known:
             raise ValueError(f"env must be one of {', '.join(known)}; got {self.env_id!r}")
 
+    @property
+    def scenario(self) -> TrainingScenario:
+        """The scenario with these settings."""
+        return make_scenario(self.env_id, self.config)
+
     def check(self, num_envs: int = 1) -> None:
         """Make the environment once and put it away, so that a wrong setting is said before any work.
 
@@ -77,15 +82,12 @@ class EnvSpec:
 
     def _resolved(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """Every setting of the environment that these keywords make."""
-        env = find_scenario(self.env_id).vector_env(1, **config)
-        env.close()
-        resolved = env.scenario.config
+        resolved = make_scenario(self.env_id, config).config
         return {one.name: getattr(resolved, one.name) for one in dataclasses.fields(resolved)}
 
-    def make_vector_env(self, num_envs: int) -> TeamVectorEnv:
+    def make_vector_env(self, num_envs: int) -> TeamLanes:
         """The environment with `num_envs` lanes, in same-step autoreset mode."""
-        scenario = find_scenario(self.env_id)
-        return scenario.vector_env(num_envs, autoreset_mode="SameStep", **self.config)
+        return self.scenario.vector_env(num_envs)
 
 
 def read_settings(texts: Sequence[str]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from evaluation.checks import StrictPolicy
 from evaluation.environments import EnvSpec
 from evaluation.metrics import METRICS
 from evaluation.seeds import check_evaluation_seed, check_training_seed
-from soc_env.faces.vector import TeamVectorEnv
+from soc_env.contract import TeamLanes
 from soc_env.policy import TeamPolicy
 
 PROTOCOL_VERSION: Final = "1.0"
@@ -100,7 +100,7 @@ def play_paper_protocol(
 
 def play(
     policy: TeamPolicy,
-    env: TeamVectorEnv,
+    env: TeamLanes,
     env_id: str,
     *,
     seed: int | list[int],

@@ -44,7 +44,7 @@ from evaluation.entrants import Entrant
 from evaluation.environments import EnvSpec
 from evaluation.metrics import NAMES
 from evaluation.protocol import PROTOCOL_VERSION, Progress
-from soc_env.engine.scenario import Scenario
+from soc_env.contract import Scenario
 from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
 from soc_env.team import (
     AGENTS,
@@ -205,7 +205,8 @@ class _RecordingSpec(EnvSpec):
     made: list[_RecordingEnv] = field(default_factory=list)
 
     def make_vector_env(self, num_envs: int) -> TeamVectorEnv:
-        scenario = super().make_vector_env(1).scenario
+        scenario = self.scenario
+        assert isinstance(scenario, Scenario)
         self.made.append(_RecordingEnv(scenario, num_envs, num_recorded=self.shares[len(self.made)]))
         return self.made[-1]
 

@@ -8,26 +8,26 @@ import pytest
 pytest.importorskip("scipy")
 pytest.importorskip("tyro")
 
-from agent_zoo.columns import METRIC_COLUMNS
-from evaluation.cage4 import vector
-from evaluation.cage4.vector import Cage4VectorEnv
+from evaluation.cage4.interface import NUM_ZONES
+from evaluation.cage4.measures import MEASURES, Measures
+from evaluation.cage4.vector import Cage4, Cage4VectorEnv
 from soc_env import soc_v0
 from soc_env.faces.vector import stack_final_observations
-from soc_env.soc_v0.config import Config
-from soc_env.soc_v0.scenario import SocV0
 from soc_env.team import AGENTS, TRIAGE
 from tests.test_cage4_evaluation import LENGTH, RecordedLanes
 from tests.test_cage4_interface import random_actions
 
 
 def test_the_environment_has_soc_v0s_spaces():
-    env, scenario = Cage4VectorEnv(RecordedLanes(2)), SocV0(Config())
+    env, scenario = Cage4VectorEnv(RecordedLanes(2)), soc_v0.SCENARIO()
     assert env.single_observation_space.spaces == scenario.observation_spaces
-    assert env.single_state_space == scenario.state_space
     observations, _ = env.reset(seed=1)
     assert env.observation_space.contains(observations)
-    assert [one.name for one in vector.fields(TRIAGE)] == [one.name for one in soc_v0.fields(TRIAGE)]
-    assert [one.name for one in vector.state_fields()] == [one.name for one in soc_v0.state_fields()]
+    assert [one.name for one in Cage4().fields(TRIAGE)] == [one.name for one in soc_v0.fields(TRIAGE)]
+
+
+def test_the_state_says_whether_the_oldest_alert_is_true():
+    assert Cage4.head_truth in [field.name for field in Cage4().state_fields()]
 
 
 def play(env: Cage4VectorEnv, steps: int, seed: int = 0) -> list[tuple]:
@@ -51,7 +51,7 @@ def test_episodes_are_truncated_and_begin_anew_in_the_same_step():
     assert rewards.tolist() == [-1.0 - LENGTH] * 2
     lanes, last = stack_final_observations(info)
     assert lanes.tolist() == [0, 1]
-    column = next(one.start for one in vector.fields("strategic_coordinator") if one.name == "time")
+    column = next(one.start for one in Cage4().fields("strategic_coordinator") if one.name == "time")
     assert last["strategic_coordinator"][:, column] == pytest.approx(25 / 200)
     assert (observations["strategic_coordinator"][:, column] == 0.0).all()
     assert info["final_state"][:, 0] == pytest.approx(LENGTH / 500)
@@ -59,8 +59,27 @@ def test_episodes_are_truncated_and_begin_anew_in_the_same_step():
     metrics = info["final_info"]["episode_metrics"]
     assert metrics["length"].tolist() == [LENGTH] * 2
     assert metrics["episode_return"] == pytest.approx(-sum(range(2, LENGTH + 2)))
-    known = {source for source, _ in METRIC_COLUMNS.values()}
+    known = {metric.source for metric in Cage4.metrics}
     assert set(metrics) == known | {f"_{name}" for name in known}
+
+
+def test_episodes_are_measured_as_the_evaluation_measures_them():
+    env, lanes = Cage4VectorEnv(RecordedLanes(2)), RecordedLanes(2)
+    env.reset(seed=1)
+    for _ in range(2):  # the second episode begins anew
+        *_, (_, _, _, _, info, _) = play(env, LENGTH)
+        measured = info["final_info"]["episode_metrics"]
+        lanes.begun = [[seeds[-2] if len(seeds) > 1 else seeds[-1]] for seeds in env._lanes.begun]
+        lanes.steps[:] = 0
+        frame = lanes._frame()
+        measures = Measures(frame)
+        for _ in range(LENGTH):
+            before, frame = frame, lanes.step(np.zeros((2, NUM_ZONES), np.int64))
+            measures.see(before, np.zeros((2, NUM_ZONES), np.int64), frame)
+        by_hand = dict(zip((one.name for one in MEASURES), measures.result().T, strict=True))
+        for name in ("clean", "held"):  # the others count what the team did
+            assert measured[name] == pytest.approx(by_hand[name])
+            assert (measured[name] > 0).all()
 
 
 def test_states_are_in_their_space():

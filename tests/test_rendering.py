@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from soc_env import soc_v0
+from soc_env.engine.fields import ActionGroup
 from soc_env.rendering import AlertView, FrameRenderer, Renderer, SegmentView, Snapshot, Window, render_text
 from soc_env.rendering.canvas import Canvas
 from soc_env.rendering.hosts import HostState, count_states, gather_hosts
@@ -61,9 +62,9 @@ def make_snapshot(hosts: int = 40, **changes) -> Snapshot:
             RESPONDER: np.linspace(-1.0, 1.0, 12),
         },
         action_groups={
-            COORDINATOR: (("hunt harder", slice(0, 1)), ("hunt wider", slice(1, 2))),
-            HUNTER: (("intensity", slice(0, 5)), ("scope", slice(5, 10))),
-            RESPONDER: (("isolate", slice(0, 5)), ("remediate", slice(5, 10))),
+            COORDINATOR: (ActionGroup("hunt harder", slice(0, 1)), ActionGroup("hunt wider", slice(1, 2))),
+            HUNTER: (ActionGroup("intensity", slice(0, 5)), ActionGroup("scope", slice(5, 10))),
+            RESPONDER: (ActionGroup("isolate", slice(0, 5)), ActionGroup("remediate", slice(5, 10))),
         },
         reward=1.75,
         reward_terms={"detection": 0.8, "response": 0.98, "cost": -0.03, "false positives": 0.0},
@@ -118,17 +119,17 @@ EXTREMES: dict[str, dict[str, Any]] = {
     "both outcomes": {"outcome": "contained, but exfiltrated"},
     "many labels": {
         "action_groups": {
-            COORDINATOR: tuple((f"directive number {i}", slice(i, i + 1)) for i in range(8)),
+            COORDINATOR: tuple(ActionGroup(f"directive number {i}", slice(i, i + 1)) for i in range(8)),
             HUNTER: (
-                ("effort", slice(0, 5)),
-                ("depth", slice(5, 10)),
-                *((f"focus {i}", slice(i, i + 1)) for i in range(10, 16)),
+                ActionGroup("effort", slice(0, 5)),
+                ActionGroup("depth", slice(5, 10)),
+                *(ActionGroup(f"focus {i}", slice(i, i + 1)) for i in range(10, 16)),
             ),
             RESPONDER: (
-                ("isolate", slice(0, 5)),
-                ("remediate", slice(5, 10)),
-                ("throttle", slice(10, 11)),
-                ("release", slice(11, 12)),
+                ActionGroup("isolate", slice(0, 5)),
+                ActionGroup("remediate", slice(5, 10)),
+                ActionGroup("throttle", slice(10, 11)),
+                ActionGroup("release", slice(11, 12)),
             ),
         },
         "reward_terms": {f"reward term number {i}": i - 2.0 for i in range(6)},
@@ -317,7 +318,7 @@ def test_hosts_get_a_cell_each_where_there_is_room():
 
 
 def test_an_action_group_that_is_neither_one_number_nor_one_a_segment_is_refused(frames):
-    snapshot = make_snapshot(action_groups={HUNTER: (("odd one", slice(0, 3)),)})
+    snapshot = make_snapshot(action_groups={HUNTER: (ActionGroup("odd one", slice(0, 3)),)})
     for draw in (render_text, frames.draw):
         with pytest.raises(ValueError, match=r"'odd one' holds 3 numbers; expected 1, or 5"):
             draw(snapshot)

@@ -41,14 +41,14 @@ def config(name: str, *overrides: str) -> Any:
 
 def toy(name: str, *overrides: str) -> ValueLearner:
     settings = config(name, *TOY, *overrides)
-    choices = Choices.of("soc_v0", settings.levels)
+    choices = Choices.of(soc_v0.SCENARIO(), settings.levels)
     return LEARNERS[name].Learner(settings, 0, choices, None, 4)
 
 
 def show(observation: torch.Tensor, state: torch.Tensor) -> None:
     """Let hunter and responder see the state as the first entry of every segment."""
     for agent in (HUNTER, RESPONDER):
-        observation[:, own_entries("soc_v0", agent)[:, 0]] = state[:, None].float()
+        observation[:, own_entries(soc_v0.SCENARIO(), agent)[:, 0]] = state[:, None].float()
 
 
 def play(
@@ -186,7 +186,7 @@ def test_the_mixer_grows_with_every_agents_value() -> None:
 
 
 def test_choices_are_those_of_the_discrete_actions_wrapper() -> None:
-    choices = Choices.of("soc_v0", 7)
+    choices = Choices.of(soc_v0.SCENARIO(), 7)
     env = discrete_actions(soc_v0.vector_env(5), 7)
     plain, translated = soc_v0.vector_env(5), env
     plain.reset(seed=3)

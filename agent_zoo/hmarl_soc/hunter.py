@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from agent_zoo.hmarl_soc.config import Config
 from agent_zoo.hmarl_soc.critics import SegmentCritics
 from agent_zoo.learning.draws import normal
+from agent_zoo.learning.environment import scenario_of
 from agent_zoo.learning.networks import descend, huber, track
 from agent_zoo.learning.replay import Batch
 from agent_zoo.learning.segments import SegmentNetwork, num_groups, own_entries
@@ -83,8 +84,9 @@ class Hunter:
         self.proximity = config.hunter.proximity
         self.sees = see.parts[HUNTER]
         inputs, hidden = self.sees.stop - self.sees.start, config.hidden_sizes
-        groups = num_groups(config.env_id, HUNTER)
-        own = see.places(own_entries(config.env_id, HUNTER)) - self.sees.start
+        scenario = scenario_of(config)
+        groups = num_groups(scenario, HUNTER)
+        own = see.places(own_entries(scenario, HUNTER)) - self.sees.start
         self.actor = HunterActor(config, own, groups, generator).to(config.device)
         self.critics = SegmentCritics(inputs, own, groups, hidden, config.action_knots, 2, generator)
         self.critics.to(config.device)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from agent_zoo.hmarl_soc.config import Config
 from agent_zoo.hmarl_soc.critics import SegmentCritics
 from agent_zoo.learning.draws import normal
+from agent_zoo.learning.environment import scenario_of
 from agent_zoo.learning.networks import descend, huber, track
 from agent_zoo.learning.replay import Batch
 from agent_zoo.learning.segments import SegmentNetwork, num_groups, own_entries
@@ -61,8 +62,9 @@ class Responder:
         self.max_norm = config.max_gradient_norm
         self.proximity = config.responder.proximity
         self.sees = see.parts[RESPONDER]
-        groups = num_groups(config.env_id, RESPONDER)
-        own = see.places(own_entries(config.env_id, RESPONDER))
+        scenario = scenario_of(config)
+        groups = num_groups(scenario, RESPONDER)
+        own = see.places(own_entries(scenario, RESPONDER))
         self.actor = ResponderActor(config, own - self.sees.start, groups, generator)
         state_size = see.size + CONTROLS.start + NUM_VERDICTS
         hidden = config.hidden_sizes

@@ -19,7 +19,7 @@ from agent_zoo.hmarl_soc.responder import ResponderActor
 from agent_zoo.hmarl_soc.triage import DuelingNetwork
 from agent_zoo.learning import checkpoint
 from agent_zoo.learning.config import from_mapping, to_mapping
-from agent_zoo.learning.environment import make_env
+from agent_zoo.learning.environment import make_env, scenario_of
 from agent_zoo.learning.normalizer import Normalizer
 from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
 from agent_zoo.learning.segments import num_groups, own_entries
@@ -63,8 +63,9 @@ class TeamActors(nn.Module):
 
 def _of_segments(config: Config, agent: str) -> tuple[Tensor, int]:
     """What an actor that sees all of its agent's entries is made of: see `HunterActor`."""
-    groups = num_groups(config.env_id, agent)
-    own = own_entries(config.env_id, agent) - OBSERVATION_SLICES[agent].start
+    scenario = scenario_of(config)
+    groups = num_groups(scenario, agent)
+    own = own_entries(scenario, agent) - OBSERVATION_SLICES[agent].start
     return own, groups
 
 
@@ -171,7 +172,7 @@ def _widened(learner: TeamLearner, agent: str, actor: nn.Module) -> dict[str, Te
     """The parameters of an agent's actor with weights of 0 for the entries that the learner does not see."""
     parameters = {name: tensor.cpu() for name, tensor in actor.state_dict().items()}
     if "body.own_weight" in parameters:
-        seen = learner.see.seen_whole(own_entries(learner.config.env_id, agent))
+        seen = learner.see.seen_whole(own_entries(scenario_of(learner.config), agent))
         for name in ("body.own_weight", "body.mean_weight"):
             narrow = parameters[name]
             parameters[name] = narrow.new_zeros(len(seen), narrow.shape[-1])
@@ -187,7 +188,7 @@ def _narrowed(learner: TeamLearner, agent: str, actor: nn.Module) -> dict[str, T
     """The reverse of `_widened`: an agent's parameters without weights for entries that are not seen."""
     parameters = dict(actor.state_dict())
     if "body.own_weight" in parameters:
-        seen = learner.see.seen_whole(own_entries(learner.config.env_id, agent))
+        seen = learner.see.seen_whole(own_entries(scenario_of(learner.config), agent))
         for name in ("body.own_weight", "body.mean_weight"):
             parameters[name] = parameters[name][seen]
     else:

@@ -17,11 +17,11 @@ from agent_zoo.hmarl_soc.learner import TeamLearner
 from agent_zoo.hmarl_soc.team import HMARLSOC
 from agent_zoo.learning import checkpoint, loop
 from agent_zoo.learning.draws import uniform
-from agent_zoo.learning.environment import make_env
+from agent_zoo.learning.environment import make_env, scenario_of
 from agent_zoo.learning.sight import Sight, take_sight
 from agent_zoo.learning.start import load_start
-from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
-from soc_env.scenarios import find_scenario
+from soc_env.contract import TeamLanes, TrainingScenario
+from soc_env.faces.vector import stack_final_observations
 from soc_env.seeds import check_training_seed
 from soc_env.team import (
     AGENTS,
@@ -39,7 +39,7 @@ from soc_env.team import (
 class Collector:
     """Plays the team in all lanes and keeps what it learns from."""
 
-    def __init__(self, env: TeamVectorEnv, learner: TeamLearner, config: Config) -> None:
+    def __init__(self, env: TeamLanes, learner: TeamLearner, config: Config) -> None:
         self.env, self.learner, self.config = env, learner, config
         self.decisions = Decisions(
             config.coordinator.rollout_steps,
@@ -49,8 +49,7 @@ class Collector:
             config.device,
             learner.sees[COORDINATOR].stop - learner.sees[COORDINATOR].start,
         )
-        described = find_scenario(config.env_id).state_fields()
-        self._truth = next(field.start for field in described if field.name == "oldest_alert.truth")
+        self._truth = _head_truth(scenario_of(config))
         # Drawn at the first step of a rollout at the latest:
         self._noise: dict[str, Tensor] = {}
         self._at_random: dict[str, Tensor] = {}  # NaN where the agent decides
@@ -88,8 +87,10 @@ class Collector:
         for agent, at_random in self._at_random.items():
             drawn[agent] = torch.where(at_random.isnan(), drawn[agent], at_random)
         controls = torch.cat([directive, drawn[HUNTER], drawn[RESPONDER]], -1)
-        true_alert = torch.from_numpy(self.env.state()[:, self._truth] > 0).to(config.device)
-        false_escalation = (verdict == Verdict.ESCALATE) & ~true_alert
+        false_escalation = verdict == Verdict.ESCALATE
+        if self._truth is not None:
+            true_alert = torch.from_numpy(self.env.state()[:, self._truth] > 0).to(config.device)
+            false_escalation &= ~true_alert
 
         played, chosen = controls.cpu().numpy(), verdict.cpu().numpy()
         actions = {a: chosen if a == TRIAGE else played[:, CONTROL_SLICES[a]] for a in AGENTS}
@@ -142,6 +143,11 @@ class Collector:
         self.begin(self.env.load_state(checkpoint.part("env", tensors)))
         for name, array in checkpoint.part("decisions", tensors).items():
             self.decisions.open[name] = torch.from_numpy(array.copy()).to(self.config.device)
+
+
+def _head_truth(scenario: TrainingScenario) -> int | None:
+    """Which entry of the state says that the alert which the triage decides on is true, if one does."""
+    return next((f.start for f in scenario.state_fields() if f.name == scenario.head_truth), None)
 
 
 class TeamTraining:

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import torch
 
 from agent_zoo.learning.config import ConfigError
-from soc_env.faces.vector import TeamVectorEnv
-from soc_env.scenarios import find_scenario
+from soc_env.contract import TeamLanes, TrainingScenario
+from soc_env.scenarios import make_scenario
 
 
 class EnvironmentConfig(Protocol):
@@ -22,9 +22,14 @@ class EnvironmentConfig(Protocol):
     def num_envs(self) -> int: ...
 
 
-def make_env(config: EnvironmentConfig) -> TeamVectorEnv:
+def scenario_of(config: EnvironmentConfig) -> TrainingScenario:
+    """The scenario, with its settings."""
+    return make_scenario(config.env_id, config.env)
+
+
+def make_env(config: EnvironmentConfig) -> TeamLanes:
     """The scenario's vector environment, in same-step autoreset mode."""
-    return find_scenario(config.env_id).vector_env(config.num_envs, **config.env)
+    return scenario_of(config).vector_env(config.num_envs)
 
 
 def check_env(config: EnvironmentConfig) -> None:
@@ -34,7 +39,7 @@ def check_env(config: EnvironmentConfig) -> None:
         ConfigError: there is no such environment, or it does not take these settings.
     """
     try:
-        find_scenario(config.env_id).vector_env(1, **config.env).close()
+        scenario_of(config).vector_env(1).close()
     except (TypeError, ValueError) as error:
         raise ConfigError(str(error)) from error
 

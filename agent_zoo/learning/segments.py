@@ -14,28 +14,52 @@ import torch
 from torch import Tensor, nn
 
 from agent_zoo.learning.networks import mlp
-from soc_env.scenarios import find_scenario
+from soc_env.contract import TrainingScenario
 from soc_env.team import OBSERVATION_SLICES
 
 
-def num_groups(env_id: str, agent: str) -> int:
-    """How many numbers of the agent's action each segment has; those come first in it, group by group."""
-    groups = [part for _, part in find_scenario(env_id).ACTION_GROUPS[agent]]
-    segments = groups[0].stop
-    assert [(part.start, part.stop) for part in groups] == [
-        (segments * group, segments * (group + 1)) for group in range(len(groups))
-    ]
-    return len(groups)
+def shared_family(scenario: TrainingScenario, agent: str) -> str | None:
+    """The family for each of whose members the agent sets the same numbers, and nothing else; None: it does
+    not, or sees nothing of them one by one.
+
+    The numbers come first in its action, group by group.
+    """
+    groups = scenario.action_groups.get(agent, ())
+    families = {group.family for group in groups}
+    if len(families) != 1:
+        return None
+    family = families.pop()
+    if family is None:
+        return None
+    size = len(scenario.families[family])
+    parts = [(group.part.start, group.part.stop) for group in groups]
+    if parts != [(size * place, size * (place + 1)) for place in range(len(groups))]:
+        return None
+    return family if _entries_by_quantity(scenario, agent, family) else None
 
 
-def own_entries(env_id: str, agent: str) -> Tensor:
-    """Entries of the joint observation that describe each segment to the agent, int64 (segments, kinds)."""
-    kinds: dict[str, list[int]] = {}
-    for field in find_scenario(env_id).fields(agent):
-        segment, _, kind = field.name.partition(".")
-        if kind and field.size == 1:
-            kinds.setdefault(kind, []).append(OBSERVATION_SLICES[agent].start + field.start)
-    return torch.tensor(list(kinds.values()), dtype=torch.int64, device="cpu").T
+def num_groups(scenario: TrainingScenario, agent: str) -> int:
+    """How many numbers of its action the agent sets for each member of its `shared_family`."""
+    return len(scenario.action_groups[agent])
+
+
+def own_entries(scenario: TrainingScenario, agent: str) -> Tensor:
+    """Entries of the joint observation that describe each member of the agent's `shared_family` to it, int64
+    (members, quantities)."""
+    family = shared_family(scenario, agent)
+    assert family is not None
+    entries = _entries_by_quantity(scenario, agent, family).values()
+    return torch.tensor(list(entries), dtype=torch.int64, device="cpu").T
+
+
+def _entries_by_quantity(scenario: TrainingScenario, agent: str, family: str) -> dict[str, list[int]]:
+    """{quantity that the agent sees of every member: its entries of the joint observation, by member}."""
+    found: dict[str, list[int]] = {}
+    for field in scenario.fields(agent):
+        if field.of is not None and field.of.family == family and field.size == 1:
+            found.setdefault(field.quantity, []).append(OBSERVATION_SLICES[agent].start + field.start)
+    size = len(scenario.families[family])
+    return {quantity: entries for quantity, entries in found.items() if len(entries) == size}
 
 
 class SegmentNetwork(nn.Module):

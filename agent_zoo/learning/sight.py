@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from agent_zoo.learning.draws import integers, normal
 from agent_zoo.learning.normalizer import Normalizer
-from soc_env.faces.vector import TeamVectorEnv
+from soc_env.contract import TeamLanes
 from soc_env.team import (
     AGENTS,
     CONTROL_SIZE,
@@ -64,7 +64,7 @@ class Sight(nn.Module):
 _PARTS = [OBSERVATION_SLICES[agent] for agent in AGENTS]
 
 
-def take_sight(env: TeamVectorEnv, steps: int, seed: int) -> Sight:
+def take_sight(env: TeamLanes, steps: int, seed: int) -> Sight:
     """What `steps` steps of every lane tell of the observations; the team plays at random, near 0.
 
     Args:

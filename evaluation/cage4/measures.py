@@ -7,7 +7,7 @@ action goes on is ignored by CybORG, and so here.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,30 +22,37 @@ from evaluation.cage4.interface import (
     existing_hosts,
 )
 from evaluation.cage4.lanes import Frame
+from soc_env.metrics import Metric
 
 Ints = NDArray[np.int64]
 
 
-class Measure(NamedTuple):
-    """One figure of an episode.
-
-    Attributes:
-        name: in files. label: in tables. meaning: in a sentence.
-        better: 1 where more is better, -1 where less is, 0 where neither.
-    """
-
-    name: str
-    label: str
-    meaning: str
-    better: int
-
-
 MEASURES: Final = (
-    Measure("score", "score", "sum over the steps of the mean reward over the blue agents", 1),
-    Measure("clean", "clean hosts %", "guarded hosts without a session of the attacker, mean over steps", 1),
-    Measure("held", "hosts held %", "guarded hosts where the attacker has privileges, mean over steps", -1),
-    Measure("right", "right recoveries", "hosts removed from or restored while the attacker was there", 0),
-    Measure("wrong", "wrong recoveries", "hosts removed from or restored while he was not", -1),
+    Metric("score", "sum over the steps of the mean reward over the blue agents", better="higher"),
+    Metric(
+        "clean",
+        "guarded hosts without a session of the attacker, mean over steps",
+        label="clean hosts",
+        unit="%",
+        better="higher",
+        headline=True,
+    ),
+    Metric(
+        "held",
+        "guarded hosts where the attacker has privileges, mean over steps",
+        label="hosts held",
+        unit="%",
+        better="lower",
+        headline=True,
+    ),
+    Metric("right", "hosts removed from or restored while the attacker was there", label="right recoveries"),
+    Metric(
+        "wrong",
+        "hosts removed from or restored while he was not",
+        label="wrong recoveries",
+        better="lower",
+        headline=True,
+    ),
 )
 """Columns of an episode's figures, in order."""
 
@@ -61,6 +68,12 @@ class Measures:
         self._busy = np.zeros((len(frame.over), NUM_ZONES), np.int64)
         self._steps = np.zeros(len(frame.over))
         self._sums = np.zeros((len(frame.over), len(MEASURES)))
+
+    def begin(self, lanes: NDArray[np.bool_], frame: Frame) -> None:
+        """Episodes begin anew in some lanes, with this frame."""
+        self._exists[lanes] = existing_hosts(frame.masks)[lanes]
+        self._busy[lanes] = self._steps[lanes] = 0
+        self._sums[lanes] = 0.0
 
     def see(self, before: Frame, actions: Ints, after: Frame) -> None:
         """A step that led from `before` to `after`; for lanes whose episode it ended, it does not count.

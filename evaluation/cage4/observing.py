@@ -77,19 +77,19 @@ class _Entries(NamedTuple):
     indices: NDArray[np.int64]
 
 
-def _source(agent: str, name: str) -> tuple[str, int]:
+def _source(agent: str, field: Field) -> tuple[str, int]:
     """Where in `TABLE` a field of soc_v0 is, and the number of its segment, alert or host."""
-    head, dot, rest = name.partition(".")
-    number = 0
-    if head.startswith(("alert[", "endpoint[")):
-        head, _, digits = head.rstrip("]").partition("[")
-        source, number = head + dot + rest, int(digits)
-    elif dot:
-        source, number = ("noise" if rest.endswith("noise") else rest), SEGMENT_NAMES.index(head)
+    source, number = field.quantity, 0
+    if field.of is None:
+        source = f"{source}.all" if f"{source}.all" in TABLE else source
     else:
-        source = f"{head}.all" if f"{head}.all" in TABLE else head
+        number = field.of.index
+        if field.of.family != "segment":
+            source = ".".join(part for part in (field.of.family, source) if part)
+        elif field.noise:
+            source = "noise"
     if source not in TABLE:
-        raise ValueError(f"{agent}: TABLE must say where {name!r} comes from, and has no {source!r}")
+        raise ValueError(f"{agent}: TABLE must say where {field.name!r} comes from, and has no {source!r}")
     return source, number
 
 
@@ -97,7 +97,7 @@ def _entries() -> dict[str, _Entries]:
     found: dict[str, list[tuple[int, int]]] = {source: [] for source in TABLE}
     for agent in AGENTS:
         for field in soc_v0.fields(agent):
-            source, number = _source(agent, field.name)
+            source, number = _source(agent, field)
             start = OBSERVATION_SLICES[agent].start + field.start
             found[source] += [(start + entry, number) for entry in range(field.size)]
     return {source: _Entries(*np.array(pairs, np.int64).reshape(-1, 2).T) for source, pairs in found.items()}
@@ -113,7 +113,7 @@ def fields(agent: str) -> tuple[Field, ...]:
         ValueError: no such agent.
     """
     return tuple(
-        replace(field, description=TABLE[_source(agent, field.name)[0]], leaks_truth=False, noise=0.0)
+        replace(field, description=TABLE[_source(agent, field)[0]], leaks_truth=False, noise=0.0)
         for field in soc_v0.fields(agent)
     )
 

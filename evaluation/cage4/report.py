@@ -135,7 +135,7 @@ class Results:
             "machine": f"{platform.system()} {platform.machine()}",
             "evaluation_seed": self.evaluation_seed,
             "bootstrap": {"confidence": statistics.CONFIDENCE, "resamples": statistics.NUM_RESAMPLES},
-            "measures": {measure.name: measure.meaning for measure in MEASURES},
+            "measures": {measure.name: measure.description for measure in MEASURES},
             "rows": [row.to_json() for row in self.rows],
             "differences": [
                 {"row": row.key._asdict(), "less": reference.key._asdict(), **_score_json(estimate)}
@@ -152,16 +152,16 @@ class Results:
         cells = [_cells(row) for row in self._sorted()]
         blank = (NONE,) * (len(MEASURES) - 1)
         cells += [(one.team, "published", NONE, one.score, *blank) for one in PUBLISHED]
-        notes = [f"{measure.label}: {measure.meaning}." for measure in MEASURES]
+        notes = [
+            f"{measure.label} {measure.unit}".strip() + f": {measure.description}." for measure in MEASURES
+        ]
         notes += [
             f"Some publications give the score as the sum over the {NUM_ZONES} agents: {NUM_ZONES} times it.",
             "In brackets 95 % bootstrap intervals, over training seeds where there are any, then episodes.",
             "The adapter defends, too: what a team adds is its difference to teams without skill.",
         ]
         notes += [f"{row.label}: {row.error}" for row in self.rows if row.error]
-        arrows = {1: " ↑", -1: " ↓", 0: ""}
-        header = [f"{measure.label}{arrows[measure.better]}" for measure in MEASURES]
-        header = ["team", "plays", "episodes", *header]
+        header = ["team", "plays", "episodes", *(measure.heading for measure in MEASURES)]
         return Table("CAGE Challenge 4", tuple(header), tuple(cells), tuple(notes), num_labels=2)
 
     def _differences(self) -> Table:

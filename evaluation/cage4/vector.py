@@ -6,8 +6,9 @@ Agents, spaces and the layout of observations and state are soc_v0's: what is tr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -16,20 +17,23 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from evaluation.cage4 import observing
+from evaluation.cage4 import observing, truth
 from evaluation.cage4.adapter import Adapter
 from evaluation.cage4.interface import INTERFACE, NUM_ZONES
 from evaluation.cage4.lanes import Frame, Lanes
+from evaluation.cage4.meaning import SEGMENT_NAMES
+from evaluation.cage4.measures import MEASURES, Measures
 from evaluation.cage4.processes import CybORGLanes
 from evaluation.cage4.protocol import episode_seed
 from evaluation.cage4.truth import Truth, state
 from soc_env import soc_v0
-from soc_env.engine import seeding
+from soc_env.contract import TrainingScenario
+from soc_env.engine import options, seeding
 from soc_env.engine.actions import read_batch
 from soc_env.engine.engine import checked_state
-from soc_env.engine.fields import Field
+from soc_env.engine.fields import Field, members
 from soc_env.faces.vector import tell_seeds
-from soc_env.soc_v0.scenario import SocV0
+from soc_env.metrics import LENGTH, REWARD, Metrics
 from soc_env.team import (
     CONTROL_SIZE,
     CONTROL_SLICES,
@@ -42,27 +46,57 @@ from soc_env.team import (
     split_observations,
 )
 
-ACTION_GROUPS = soc_v0.ACTION_GROUPS
-fields = observing.fields
-state_fields = soc_v0.state_fields
-
-
-def _soc() -> SocV0:
-    return SocV0(soc_v0.Config())
-
 
 @dataclass(frozen=True)
-class Cage4:
-    """What learners ask of a scenario; see `soc_env.engine.scenario.Scenario`."""
+class Config:
+    """CAGE-4 has no settings but how it is played.
 
-    env_id: str = "cage4"
-    action_groups: Mapping[str, tuple[tuple[str, slice], ...]] = field(default_factory=lambda: ACTION_GROUPS)
-    observation_spaces: dict[str, spaces.Box] = field(default_factory=lambda: _soc().observation_spaces)
-    state_space: spaces.Box = field(default_factory=lambda: _soc().state_space)
+    Attributes:
+        num_processes: processes that share the lanes; None: one for each processor.
+    """
+
+    num_processes: int | None = None
+
+
+class Cage4(TrainingScenario):
+    """CAGE-4 as training and evaluation see it: what agents see and do has soc_v0's layout, figures and state
+    are its own."""
+
+    env_id = "cage4"
+    metrics = Metrics((REWARD, *MEASURES[1:], LENGTH))
+    references = ("random", "zero-enrich")
+    head_truth = "oldest_alert.truth"
+    families = {"segment": members("segment", SEGMENT_NAMES)}
+    action_groups = soc_v0.ACTION_GROUPS
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config or Config()
+
+    @classmethod
+    def configured(cls, **settings: Any) -> Cage4:
+        """The scenario; its only setting is `num_processes`."""
+        return cls(options.from_keywords(Config, cls.env_id, cls.with_preset(settings)))
 
     def fields(self, agent: str) -> tuple[Field, ...]:
         """What the entries of an agent's observation mean, in order."""
-        return fields(agent)
+        return observing.fields(agent)
+
+    def state_fields(self) -> tuple[Field, ...]:
+        """What the entries of the state mean, in order."""
+        return truth.state_fields()
+
+    @cached_property
+    def observation_spaces(self) -> dict[str, spaces.Box]:
+        """soc_v0's, in which the adapter's observations lie."""
+        return soc_v0.SCENARIO().observation_spaces
+
+    def vector_env(self, num_envs: int) -> Cage4VectorEnv:
+        """The environment on CybORG, whose lanes are shared out among processes.
+
+        Raises:
+            ImportError: CybORG is not there; the message says how to get it.
+        """
+        return Cage4VectorEnv(CybORGLanes(num_envs, self.config.num_processes))
 
 
 class Cage4VectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
@@ -70,8 +104,7 @@ class Cage4VectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
 
     Observations are {agent: float32 (num_envs, size)}, actions the same with the triage's verdicts as
     integers (num_envs,). The reward is CAGE-4's, the mean over the blue agents. Episodes are truncated, after
-    499 steps, and never terminated; the info then is as `TeamVectorEnv` has it, with soc_v0's figures as far
-    as CAGE-4 has them (`evaluation.cage4.truth`).
+    499 steps, and never terminated; the info then is as `TeamVectorEnv` has it.
 
     `reset(seed=s)` makes lane i play lane i of seed s; with a list of seeds lane i plays lane 0 of the i-th.
 
@@ -104,6 +137,7 @@ class Cage4VectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
         self._seed([seeding.fresh_seed()] * self.num_envs, np.arange(self.num_envs))
         self._played = np.zeros((self.num_envs, INTERFACE.episode_steps, NUM_ZONES), np.int16)
         self._frame: Frame | None = None
+        self._measures: Measures | None = None
         self._observations = np.empty(0, np.float32)
 
     def reset(
@@ -135,14 +169,16 @@ class Cage4VectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
             RuntimeError: before `reset`.
             TypeError, ValueError: bad actions; nothing has changed then.
         """
-        if self._frame is None:
+        if self._frame is None or self._measures is None:
             raise RuntimeError("step() was called before reset(): call reset() first")
         read_batch(actions, self._controls, self._verdicts)
         evidence, lanes = self._adapter.evidence, np.arange(self.num_envs)
         team: Actions = {agent: self._controls[:, part] for agent, part in CONTROL_SLICES.items()}
         blue = self._adapter.act(team | {TRIAGE: self._verdicts})
         self._played[lanes, evidence.step] = blue
+        before = self._frame
         self._frame = frame = self._lanes.step(blue)
+        self._measures.see(before, blue, frame)
         observations = self._adapter.observe(frame.observations, frame.malware)
         self._truth.see(evidence, frame.sessions, frame.rewards)
         rewards, ended = frame.rewards.copy(), frame.over.copy()
@@ -180,11 +216,14 @@ class Cage4VectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
             array[...] = given[name]
         self.np_random = np.random.default_rng()  # by which Gymnasium means that the seed is unknown
         frame = self._lanes.reset(np.ones(self.num_envs, np.bool_), self._seeds())
+        measures = Measures(frame)
         for step in range(int(steps[0])):
-            frame = self._lanes.step(self._played[:, step].astype(np.int64))
+            blue, before = self._played[:, step].astype(np.int64), frame
+            frame = self._lanes.step(blue)
+            measures.see(before, blue, frame)
         if (frame.sessions != self._truth.sessions).any():
             raise RuntimeError("CybORG played the saved episodes otherwise: is it the same version?")
-        self._frame = frame
+        self._frame, self._measures = frame, measures
         self._observations = join_observations(observing.observe(self._adapter.evidence))
         return split_observations(self._observations)
 
@@ -218,6 +257,9 @@ class Cage4VectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
         self._controls[lanes] = 0.0
         self._played[lanes] = 0
         self._frame = frame = self._lanes.reset(lanes, self._seeds())
+        if self._measures is None:
+            self._measures = Measures(frame)
+        self._measures.begin(lanes, frame)
         observations = self._adapter.begin(lanes, frame.observations, frame.masks)
         self._truth.begin(lanes, frame.sessions)
         self._observations = join_observations(observations)
@@ -226,10 +268,13 @@ class Cage4VectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
     def _ending(self, ended: NDArray[np.bool_]) -> dict[str, Any]:
         """The info of a step that ends episodes, before they begin anew."""
         lanes = np.flatnonzero(ended)
-        metrics: dict[str, Any] = {}
-        for name, values in self._truth.metrics(self._adapter.evidence, lanes).items():
-            metrics[name] = np.zeros(self.num_envs, values.dtype)
-            metrics[name][lanes] = values
+        assert self._measures is not None
+        measured = dict(zip((measure.name for measure in MEASURES), self._measures.result().T, strict=True))
+        measured |= {
+            REWARD.source: self._truth.episode_return.copy(),
+            LENGTH.source: self._adapter.evidence.step.copy(),
+        }
+        metrics = {one.source: np.where(ended, measured[one.source], 0) for one in Cage4.metrics}
         final = np.full(self.num_envs, None, dtype=object)
         for lane in lanes:
             final[lane] = split_observations(self._observations[lane])
@@ -241,15 +286,3 @@ class Cage4VectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
 def _masked(info: Mapping[str, Any], mask: NDArray[np.bool_]) -> dict[str, Any]:
     """Gymnasium's convention: beside every key a mask of the lanes that have it."""
     return {**info, **{f"_{key}": mask.copy() for key in info}}
-
-
-def vector_env(num_envs: int, *, num_processes: int | None = None) -> Cage4VectorEnv:
-    """The environment on CybORG, whose lanes are shared out among processes.
-
-    Raises:
-        ImportError: CybORG is not there; the message says how to get it.
-    """
-    return Cage4VectorEnv(CybORGLanes(num_envs, num_processes))
-
-
-__all__: Final = ["ACTION_GROUPS", "Cage4", "Cage4VectorEnv", "fields", "state_fields", "vector_env"]

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.environments import EnvSpec
-from soc_env.engine.scenario import Scenario
+from soc_env.contract import TrainingScenario
 from soc_env.policy import TeamPolicy
-from soc_env.scenarios import find_scenario
 from soc_env.team import Actions, join_observations
 
 
@@ -22,14 +21,14 @@ class Episode:
         scenario: the environment's.
         observations: (length, 352), what was seen before each step.
         actions: of each step, without the lanes' axis.
-        phases: the attacker's true phase before each step.
+        situations: the truth before each step, in a few words.
         spec, seed, lane: which episode of which environment it is.
     """
 
-    scenario: Scenario
+    scenario: TrainingScenario
     observations: NDArray[np.float32]
     actions: tuple[Actions, ...]
-    phases: tuple[str, ...]
+    situations: tuple[str, ...]
     spec: EnvSpec
     seed: int
     lane: int
@@ -58,17 +57,18 @@ def play_episode(policy: TeamPolicy, spec: EnvSpec, seed: int, lane: int) -> Epi
     Raises:
         TypeError, ValueError: a setting of the environment, seed or lane is not valid.
     """
-    env = spec.make_vector_env(1)
+    scenario = spec.scenario
+    env = scenario.vector_env(1)
     try:
         observations, _ = env.reset(seed=seed, options={"lane": lane})
         policy.reset(1, seed=0)
         starts, over = np.ones(1, np.bool_), False
         seen: list[NDArray[np.float32]] = []
         actions: list[Actions] = []
-        states: list[NDArray[np.float32]] = []
+        situations: list[str] = []
         while not over:
             seen.append(join_observations(observations)[0])
-            states.append(env.state()[0])
+            situations.append(scenario.situation(env.state()[0]))
             batch = policy.act(observations, starts)
             actions.append({agent: action[0] for agent, action in batch.items()})
             observations, _, terminated, truncated, _ = env.step(batch)
@@ -76,13 +76,4 @@ def play_episode(policy: TeamPolicy, spec: EnvSpec, seed: int, lane: int) -> Epi
             over = bool(starts[0])
     finally:
         env.close()
-    phases = _phases(spec, env.scenario, states)
-    return Episode(env.scenario, np.stack(seen), tuple(actions), phases, spec, seed, lane)
-
-
-def _phases(spec: EnvSpec, scenario: Scenario, states: list[NDArray[np.float32]]) -> tuple[str, ...]:
-    """The attacker's phase in each state, for instance "Execution T1059"."""
-    described = find_scenario(spec.env_id).state_fields(scenario.config)
-    entries = [field.start for field in described if field.name.startswith("phase.")]
-    names = [f"{phase.name} {phase.technique}" for phase in scenario.config.phases]
-    return tuple(names[int(state[entries].argmax())] for state in states)
+    return Episode(scenario, np.stack(seen), tuple(actions), tuple(situations), spec, seed, lane)

@@ -48,7 +48,7 @@ class Explanation:
         environment: which one it played, in words.
         seed, lane, step, length: of which step in which episode, and how many steps that one had.
         decided_at: the step on whose observation it decided: an earlier one where a directive is held.
-        phase: the attacker's true phase then, which the agent is not told.
+        situation: the truth then, in a few words, which the agent is not told; may be empty.
         decision: in words, the first line being the shortest.
         constant: whether the agent decides the same whatever it sees; then there are no inputs.
         inputs: all entries of its observation, the most important first.
@@ -63,7 +63,7 @@ class Explanation:
     step: int
     length: int
     decided_at: int
-    phase: str
+    situation: str
     decision: tuple[str, ...]
     constant: bool
     inputs: tuple[Input, ...]
@@ -112,7 +112,7 @@ def explain(team: str, explainer: TeamExplainer, agent: str, episode: Episode, s
         step=step,
         length=episode.length,
         decided_at=decided_at,
-        phase=episode.phases[step],
+        situation=episode.situations[step],
         decision=decision_in_words(
             policy, agent, observation, episode.actions[step][agent], episode.scenario
         ),

@@ -74,7 +74,8 @@ def _headings(explanation: Explanation) -> tuple[str, list[str]]:
     title, decision = explanation.agent.replace("_", " "), list(explanation.decision)
     if len(decision[0]) <= _LONGEST_TITLE:
         title = f"{title}: {decision.pop(0)}"
-    where = f"{explanation.team}, {explanation.when}; the attacker's phase: {explanation.phase}"
+    situation = f"; the truth: {explanation.situation}" if explanation.situation else ""
+    where = f"{explanation.team}, {explanation.when}{situation}"
     return title, [*(textwrap.shorten(line, 125) for line in decision), textwrap.shorten(where, 140)]
 
 

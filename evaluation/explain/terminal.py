@@ -23,7 +23,7 @@ def render(explanation: Explanation, top: int) -> Iterator[RenderableType]:
     yield Text(f"{explanation.agent} of {explanation.team}", style="bold")
     for label, lines in (
         ("when", (explanation.when,)),
-        ("attacker", (f"{explanation.phase} (the agent is not told)",)),
+        ("truth", _untold(explanation.situation)),
         ("decision", explanation.decision),
     ):
         for index, line in enumerate(lines):
@@ -41,6 +41,10 @@ def render(explanation: Explanation, top: int) -> Iterator[RenderableType]:
     yield Text(f"attention: the mean of the {heads} heads h1 to h{heads}; each sums to 100 %", style="dim")
     if any(one.leaks_truth for one in explanation.inputs[:top]):
         yield Text(f"{TRUTH} tells the truth, which a real SOC would not know", style="dim")
+
+
+def _untold(situation: str) -> tuple[str, ...]:
+    return (f"{situation} (the agent is not told)",) if situation else ()
 
 
 def _table(explanation: Explanation, top: int) -> Table:

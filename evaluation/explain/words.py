@@ -10,13 +10,13 @@ from torch import Tensor
 
 from agent_zoo.hmarl_soc.team import HMARLSOC
 from evaluation.tables import number
-from soc_env.engine.scenario import Scenario
+from soc_env.contract import TrainingScenario
 from soc_env.team import COORDINATOR, OBSERVATION_SLICES, TRIAGE, Verdict
 
 
 @torch.no_grad()
 def decision_in_words(
-    policy: HMARLSOC, agent: str, observation: Tensor, action: Any, scenario: Scenario
+    policy: HMARLSOC, agent: str, observation: Tensor, action: Any, scenario: TrainingScenario
 ) -> tuple[str, ...]:
     """What an agent decided, in lines.
 
@@ -42,18 +42,18 @@ def decision_in_words(
     return (*lines, *settings_in_words(agent, np.asarray(action), scenario))
 
 
-def settings_in_words(agent: str, action: np.ndarray, scenario: Scenario) -> list[str]:
+def settings_in_words(agent: str, action: np.ndarray, scenario: TrainingScenario) -> list[str]:
     """The numbers of an action by their names, -1 being 0 % and +1 being 100 %, as pictures show them."""
     shares = (np.clip(action, -1.0, 1.0) + 1.0) / 2.0
-    segments = [segment.name for segment in scenario.config.segments]
     single, lines = [], []
-    for label, part in scenario.action_groups[agent]:
-        values = shares[part]
-        if len(values) == len(segments):
-            named = zip(segments, values, strict=True)
-            lines.append(f"{label}: " + ", ".join(f"{name} {value:.0%}" for name, value in named))
+    for group in scenario.action_groups[agent]:
+        values = shares[group.part]
+        if group.family is not None:
+            named = zip(scenario.families[group.family], values, strict=True)
+            said = ", ".join(f"{member.name} {value:.0%}" for member, value in named)
+            lines.append(f"{group.label}: {said}")
         else:
-            single.append(f"{label} {values[0]:.0%}")
+            single.append(f"{group.label} {values[0]:.0%}")
     return [*([", ".join(single)] if single else []), *lines]
 
 

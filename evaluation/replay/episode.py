@@ -12,9 +12,9 @@ from evaluation.checks import StrictPolicy
 from evaluation.environments import EnvSpec
 from evaluation.metrics import METRICS
 from evaluation.trajectories import Trajectory
+from soc_env.contract import Scenario
 from soc_env.policy import TeamPolicy
 from soc_env.rendering import Snapshot
-from soc_env.scenarios import find_scenario
 from soc_env.team import Actions, Observations, action_spaces
 
 
@@ -81,8 +81,15 @@ def play_again(recorded: Trajectory, spec: EnvSpec) -> Episode:
     return episode
 
 
+def _with_pictures(spec: EnvSpec) -> Scenario:
+    scenario = spec.scenario
+    if not isinstance(scenario, Scenario):
+        raise ValueError(f"env must be a scenario with pictures, on this package's engine; got {spec.env_id}")
+    return scenario
+
+
 def _play(act: Callable[[Observations], Actions], spec: EnvSpec, seed: int, lane: int) -> Episode:
-    env = find_scenario(spec.env_id).parallel_env(**spec.config)
+    env = _with_pictures(spec).parallel_env()
     observations, infos = env.reset(seed=seed, options={"lane": lane})
     moments, total = [env.snapshot()], 0.0
     while env.agents:

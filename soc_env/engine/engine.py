@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soc_env.engine import seeding
-from soc_env.engine.scenario import Scenario
+from soc_env.engine.scenario import EngineScenario
 from soc_env.engine.workers import available_threads, run_over_lanes
 from soc_env.memory import check_memory
 from soc_env.rendering.snapshot import Snapshot
@@ -36,7 +36,7 @@ class Engine:
         seeded: bool (num_envs,), lanes that were ever seeded.
     """
 
-    def __init__(self, scenario: Scenario, num_envs: int, num_threads: int | None = None) -> None:
+    def __init__(self, scenario: EngineScenario, num_envs: int, num_threads: int | None = None) -> None:
         self.scenario = scenario
         self.num_envs = num_envs
         self.num_threads = available_threads() if num_threads is None else num_threads
@@ -130,7 +130,7 @@ class Engine:
 
     def metrics(self, mask: NDArray[np.bool_]) -> dict[str, np.ndarray]:
         """The episode metrics of the lanes in `mask`; arrays (mask.sum(),)."""
-        return self.scenario.metrics(self.arrays, np.flatnonzero(mask))
+        return self.scenario.episode_metrics(self.arrays, np.flatnonzero(mask))
 
     def snapshot(self, lane: int = 0) -> Snapshot:
         """One lane as a picture shows it."""

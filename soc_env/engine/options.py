@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from soc_env.engine.compile import records
+
 Config = TypeVar("Config")
 
 
@@ -103,3 +105,18 @@ def from_keywords(cls: type[Config], owner: str, keywords: Mapping[str, Any]) ->
             wrong = f"{owner}() got an unexpected keyword argument {keyword!r}"
             raise TypeError(f"{wrong}; {hint}keywords: {', '.join(known)}")
     return cls(**keywords)
+
+
+def as_record(config: Any) -> np.ndarray:
+    """The numbers among a config's fields as one record (1,), under their names: what kernels read."""
+    entries = numbers_of(type(config))
+    record = records(1, np.dtype(entries, align=True))
+    for name, _ in entries:
+        record[name] = getattr(config, name)
+    return record
+
+
+def numbers_of(config_class: type) -> list[tuple[str, str]]:
+    """Names and NumPy types of the numbers among a config's fields."""
+    kinds = {field.name: field.metadata.get("kind") for field in dataclasses.fields(config_class)}
+    return [(name, "f8" if kind is float else "i8") for name, kind in kinds.items() if kind in (int, float)]

@@ -1,4 +1,7 @@
-"""What a scenario supplies to the engine: its sizes, state arrays and kernels."""
+"""What the engine, the faces and the wrappers read of a scenario with its settings.
+
+A scenario itself is a subclass of `soc_env.contract.Scenario`, which has all of this and more.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from soc_env.engine.fields import Field
+from soc_env.engine.fields import ActionGroup, Field
 from soc_env.rendering.snapshot import Snapshot
 
 Arrays = Any  # a NamedTuple of NumPy arrays, each of shape (num_envs, ...)
@@ -36,35 +39,27 @@ class Kernels(NamedTuple):
     write_state: Callable[..., None]
 
 
-class Scenario(Protocol):
-    """A scenario as the engine, the faces and the wrappers see it.
+class EngineScenario(Protocol):
+    """A scenario with its settings; `soc_env.contract.Scenario` says what the attributes are."""
 
-    `action_groups` says what the numbers of each continuous action mean, as (label, slice) pairs by
-    agent; numbers in no group have no effect. `hidden` are entries of the joint observation that are
-    shown as 0.
-    """
+    @property
+    def env_id(self) -> str: ...
+    @property
+    def config(self) -> Any: ...
+    @property
+    def parameters(self) -> np.ndarray: ...
+    @property
+    def kernels(self) -> Kernels: ...
+    @property
+    def observation_spaces(self) -> dict[str, spaces.Box]: ...
+    @property
+    def state_space(self) -> spaces.Box: ...
+    @property
+    def action_groups(self) -> Mapping[str, tuple[ActionGroup, ...]]: ...
+    @property
+    def hidden(self) -> NDArray[np.intp]: ...
 
-    env_id: str
-    config: Any
-    parameters: np.ndarray
-    kernels: Kernels
-    observation_spaces: dict[str, spaces.Box]
-    state_space: spaces.Box
-    action_groups: Mapping[str, tuple[tuple[str, slice], ...]]
-    hidden: NDArray[np.intp]
-
-    def fields(self, agent: str) -> tuple[Field, ...]:
-        """What the entries of an agent's observation mean, in order, with `slice` and `leaks_truth`."""
-        ...
-
-    def allocate(self, num_envs: int) -> Arrays:
-        """Zeroed state arrays for `num_envs` lanes."""
-        ...
-
-    def metrics(self, arrays: Arrays, lanes: NDArray[np.intp]) -> dict[str, np.ndarray]:
-        """The episode metrics of some lanes, each an array (len(lanes),)."""
-        ...
-
-    def snapshot(self, arrays: Arrays, lane: int, controls: np.ndarray, verdict: int) -> Snapshot:
-        """One lane as a picture shows it; the last step's actions come from the engine."""
-        ...
+    def fields(self, agent: str) -> tuple[Field, ...]: ...
+    def allocate(self, num_envs: int) -> Arrays: ...
+    def episode_metrics(self, arrays: Arrays, lanes: NDArray[np.intp]) -> dict[str, np.ndarray]: ...
+    def snapshot(self, arrays: Arrays, lane: int, controls: np.ndarray, verdict: int) -> Snapshot: ...

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from soc_env.engine.actions import checked_numbers
-from soc_env.engine.scenario import Scenario
+from soc_env.engine.scenario import EngineScenario
 from soc_env.faces.single import FPS, RENDER_MODES, SingleLane
 from soc_env.team import AGENTS, JOINT_ACTION_SIZE, split_joint_action
 
@@ -29,7 +29,7 @@ class TeamJointEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
 
     metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": FPS}
 
-    def __init__(self, scenario: Scenario, render_mode: str | None = None) -> None:
+    def __init__(self, scenario: EngineScenario, render_mode: str | None = None) -> None:
         self.scenario = scenario
         self.render_mode = render_mode
         parts = [scenario.observation_spaces[agent] for agent in AGENTS]

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from gymnasium.utils.seeding import np_random
 
-from soc_env.engine.scenario import Scenario
+from soc_env.engine.scenario import EngineScenario
 from soc_env.faces.single import FPS, RENDER_MODES, SingleLane
 from soc_env.rendering import Snapshot
 from soc_env.team import AGENTS, Observations, action_spaces, split_observations
@@ -31,7 +31,7 @@ class PettingZooFace:
         "is_parallelizable": True,
     }
 
-    def __init__(self, scenario: Scenario, render_mode: str | None = None) -> None:
+    def __init__(self, scenario: EngineScenario, render_mode: str | None = None) -> None:
         self.metadata = self.metadata | {"name": scenario.env_id}
         self.scenario = scenario
         self.render_mode = render_mode

@@ -9,7 +9,7 @@ import numpy as np
 from soc_env.engine import seeding
 from soc_env.engine.actions import read_single
 from soc_env.engine.engine import Engine
-from soc_env.engine.scenario import Scenario
+from soc_env.engine.scenario import EngineScenario
 from soc_env.rendering import Renderer
 
 RENDER_MODES = ("human", "rgb_array", "ansi")
@@ -19,7 +19,7 @@ FPS = 8
 class SingleLane:
     """One lane of a scenario, with the states a face must tell apart."""
 
-    def __init__(self, scenario: Scenario, render_mode: str | None) -> None:
+    def __init__(self, scenario: EngineScenario, render_mode: str | None) -> None:
         self.engine = Engine(scenario, num_envs=1, num_threads=1)
         self.render_mode = render_mode
         # Built at once, so that an unknown mode or a missing pygame shows here and not at the first picture.

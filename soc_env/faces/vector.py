@@ -16,7 +16,7 @@ from soc_env.engine import seeding
 from soc_env.engine.actions import read_batch
 from soc_env.engine.engine import Engine
 from soc_env.engine.options import check_count
-from soc_env.engine.scenario import Scenario
+from soc_env.engine.scenario import EngineScenario
 from soc_env.faces.single import FPS
 from soc_env.rendering import Renderer
 from soc_env.team import (
@@ -59,7 +59,7 @@ class TeamVectorEnv(VectorEnv[Observations, Actions, np.ndarray]):
 
     def __init__(
         self,
-        scenario: Scenario,
+        scenario: EngineScenario,
         num_envs: int,
         *,
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,

@@ -35,8 +35,8 @@ def action_bars(snapshot: Snapshot, agent: str) -> ActionBars:
         return ActionBars((), ())
     lengths = (np.clip(np.asarray(values, np.float64), -1.0, 1.0) + 1.0) / 2.0
     by_segment, single = [], []
-    for label, part in snapshot.action_groups.get(agent, ()):
-        group = lengths[part]
+    for action_group in snapshot.action_groups.get(agent, ()):
+        label, group = action_group.label, lengths[action_group.part]
         if len(group) == len(snapshot.segments):
             by_segment.append((label, group))
         elif len(group) == 1:

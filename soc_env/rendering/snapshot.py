@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from soc_env.engine.fields import ActionGroup
+
 
 @dataclass(frozen=True)
 class SegmentView:
@@ -57,10 +59,10 @@ class Snapshot:
         directive: float (8,), the coordinator's directive in force.
         actions: the last step's action of each agent (float arrays, an int verdict for the triage),
             clipped as the rules say; empty after a reset.
-        action_groups: what the numbers of an agent's action mean, as (short label, slice) pairs in the
-            order to show them; -1 is drawn as an empty bar, +1 as a full one, numbers in no group are
-            not drawn. A slice as long as `segments` holds a number for each of them; any other number
-            is given a label of its own, a slice of one. The coordinator's speak of `directive`.
+        action_groups: what the numbers of an agent's action mean, in the order to show them; -1 is drawn
+            as an empty bar, +1 as a full one, numbers in no group are not drawn. A group as long as
+            `segments` holds a number for each of them; any other number is a group of its own. The
+            coordinator's speak of `directive`.
         reward: the last step's; reward_terms: its terms by name, weights applied, summing to it.
         episode_return: sum of rewards so far.
         outcome: None while the episode runs, else for instance "contained", "exfiltrated", "time limit".
@@ -77,7 +79,7 @@ class Snapshot:
     queue_capacity: int
     directive: NDArray[np.floating]
     actions: Mapping[str, NDArray[np.floating] | int]
-    action_groups: Mapping[str, tuple[tuple[str, slice], ...]]
+    action_groups: Mapping[str, tuple[ActionGroup, ...]]
     reward: float
     reward_terms: Mapping[str, float]
     episode_return: float

@@ -28,17 +28,8 @@ Version history:
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
-from collections.abc import Callable
-from typing import Any
-
-from soc_env.engine import options
+from soc_env.contract import faces
 from soc_env.engine.fields import Field
-from soc_env.faces.aec import TeamAECEnv
-from soc_env.faces.joint import TeamJointEnv
-from soc_env.faces.parallel import TeamParallelEnv
-from soc_env.faces.vector import TeamVectorEnv
 from soc_env.soc_v0.config import PHASES, SEGMENTS, AttackPhase, Config, Segment
 from soc_env.soc_v0.layout import fields, state_fields
 from soc_env.soc_v0.scenario import ACTION_GROUPS, SocV0
@@ -46,6 +37,7 @@ from soc_env.soc_v0.scenario import ACTION_GROUPS, SocV0
 __all__ = [
     "ACTION_GROUPS",
     "PHASES",
+    "SCENARIO",
     "SEGMENTS",
     "AttackPhase",
     "Config",
@@ -61,78 +53,5 @@ __all__ = [
 ]
 
 
-def parallel_env(*, render_mode: str | None = None, **config: Any) -> TeamParallelEnv:
-    """The PettingZoo parallel environment.
-
-    Args:
-        render_mode: None, "human", "rgb_array" or "ansi".
-        **config: fields of `Config`, for instance `hosts_per_segment=40, max_steps=200, stealth=0.7`;
-            `max_cycles` is another name for `max_steps`.
-    """
-    return TeamParallelEnv(_scenario(config), render_mode)
-
-
-def raw_env(*, render_mode: str | None = None, **config: Any) -> TeamAECEnv:
-    """The PettingZoo AEC environment; arguments as for `parallel_env`."""
-    return TeamAECEnv(_scenario(config), render_mode)
-
-
-def env(*, render_mode: str | None = None, **config: Any) -> TeamAECEnv:
-    """The PettingZoo AEC environment; arguments as for `parallel_env`.
-
-    The same as `raw_env`: order, bounds and ends of episodes are checked by the environment itself.
-    """
-    return raw_env(render_mode=render_mode, **config)
-
-
-def joint_env(*, render_mode: str | None = None, **config: Any) -> TeamJointEnv:
-    """A Gymnasium environment in which one controller plays the whole team; arguments as above."""
-    return TeamJointEnv(_scenario(config), render_mode)
-
-
-def vector_env(
-    num_envs: int,
-    *,
-    autoreset_mode: str = "SameStep",
-    num_threads: int | None = None,
-    render_mode: str | None = None,
-    **config: Any,
-) -> TeamVectorEnv:
-    """A Gymnasium vector environment of `num_envs` teams; see `TeamVectorEnv`, config as above."""
-    return TeamVectorEnv(
-        _scenario(config),
-        num_envs,
-        autoreset_mode=autoreset_mode,
-        num_threads=num_threads,
-        render_mode=render_mode,
-    )
-
-
-def _scenario(keywords: dict[str, Any]) -> SocV0:
-    keywords = dict(keywords)
-    if "max_cycles" in keywords:
-        max_cycles = keywords.pop("max_cycles")
-        if keywords.setdefault("max_steps", max_cycles) != max_cycles:
-            raise ValueError(
-                f"max_cycles is another name for max_steps, got {max_cycles} and {keywords['max_steps']}"
-            )
-    return SocV0(options.from_keywords(Config, "soc_v0", keywords))
-
-
-def _spell_out_config(function: Callable[..., Any]) -> None:
-    """Show the config's fields in the signature, for `help` and completion."""
-    signature = inspect.signature(function)
-    own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    config = [
-        inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default)
-        for field in dataclasses.fields(Config)
-    ]
-    function.__signature__ = signature.replace(parameters=own + config)  # type: ignore[attr-defined]
-
-
-for _face in (parallel_env, raw_env, env, joint_env, vector_env):
-    _spell_out_config(_face)
-
-# Where `gymnasium.make` looks for the render modes, before it knows the class: from them it makes
-# "rgb_array_list" and "ansi_list".
-joint_env.metadata = TeamJointEnv.metadata  # type: ignore[attr-defined]
+parallel_env, raw_env, env, joint_env, vector_env = faces(SocV0, __name__)
+SCENARIO = SocV0

@@ -72,6 +72,11 @@ class AttackPhase:
                 )
         options.check(self, f"soc_v0: attack phase {self.name!r}")
 
+    @property
+    def label(self) -> str:
+        """Name and technique."""
+        return f"{self.name} {self.technique}"
+
 
 SEGMENTS = (
     Segment("DMZ", 0.6, 0.40, (1, 2)),

@@ -5,7 +5,7 @@ The same names serve documentation, pictures, wrappers and explanations.
 
 from __future__ import annotations
 
-from soc_env.engine.fields import Field, Layout
+from soc_env.engine.fields import Field, Layout, Member, members
 from soc_env.soc_v0.config import NUM_PHASES, NUM_SEGMENTS, Config
 from soc_env.team import AGENTS, COORDINATOR, HUNTER, OBSERVATION_SIZES, RESPONDER, TRIAGE
 
@@ -21,14 +21,19 @@ ENDPOINT_NOISE, ENDPOINT_SIGNAL = 0.15, 0.3
 NUM_NORMALS = 176
 
 
+def segments(config: Config) -> tuple[Member, ...]:
+    """What entries of observations and numbers of actions belong to."""
+    return members("segment", (segment.name for segment in config.segments))
+
+
 def _add_net(layout: Layout, config: Config) -> None:
-    for segment in config.segments:
-        layout.add(f"{segment.name}.compromised", "share of hosts that are compromised", leaks_truth=True)
+    for segment in segments(config):
+        layout.add("compromised", "share of hosts that are compromised", of=segment, leaks_truth=True)
         layout.add(
-            f"{segment.name}.stage", "mean stage of its hosts / 5, remediated ones included", leaks_truth=True
+            "stage", "mean stage of its hosts / 5, remediated ones included", of=segment, leaks_truth=True
         )
-        layout.add(f"{segment.name}.detected", "share of hosts that are detected")
-        layout.add(f"{segment.name}.isolated", "share of hosts that are isolated")
+        layout.add("detected", "share of hosts that are detected", of=segment)
+        layout.add("isolated", "share of hosts that are isolated", of=segment)
 
 
 def _coordinator(config: Config) -> tuple[Field, ...]:
@@ -45,32 +50,29 @@ def _coordinator(config: Config) -> tuple[Field, ...]:
 def _hunter(config: Config) -> tuple[Field, ...]:
     layout = Layout()
     _add_net(layout, config)
-    for segment in config.segments:
-        layout.add(
-            f"{segment.name}.hunt.compromised", "share of hosts that are compromised", leaks_truth=True
-        )
-        layout.add(f"{segment.name}.hunt.visibility", "visibility of the attacker's phase", leaks_truth=True)
-        layout.add(f"{segment.name}.hunt.noise", "pure noise", size=8, noise=HUNTER_SEGMENT_NOISE)
+    for segment in segments(config):
+        layout.add("hunt.compromised", "share of hosts that are compromised", of=segment, leaks_truth=True)
+        layout.add("hunt.visibility", "visibility of the attacker's phase", of=segment, leaks_truth=True)
+        layout.add("hunt.noise", "pure noise", of=segment, size=8, noise=HUNTER_SEGMENT_NOISE)
     layout.add("noise", "pure noise", size=10, noise=HUNTER_NOISE)
-    for host in range(ENDPOINTS_SHOWN):
-        if host < config.num_hosts:
-            description = f"0.3 x stage / 5 of host {host}, a remediated one's too, with noise"
-            layout.add(f"endpoint[{host}]", description, noise=ENDPOINT_NOISE)
+    hosts = range(min(ENDPOINTS_SHOWN, config.num_hosts))
+    for endpoint in members("endpoint", (f"endpoint[{host}]" for host in hosts)):
+        description = f"0.3 x stage / 5 of host {endpoint.index}, a remediated one's too, with noise"
+        layout.add("", description, of=endpoint, noise=ENDPOINT_NOISE)
     return layout.padded(OBSERVATION_SIZES[HUNTER])
 
 
 def _triage(config: Config) -> tuple[Field, ...]:
     layout = Layout()
     layout.add("queue", "alerts queued / capacity")
-    for position in range(ALERTS_SHOWN):
-        alert = f"alert[{position}]"
-        layout.add(f"{alert}.severity", "severity; 0 without an alert, like the five that follow")
-        layout.add(f"{alert}.confidence", "confidence")
-        layout.add(f"{alert}.segment", "index of its segment / 5")
-        layout.add(f"{alert}.truth", "1 if the alert is true", leaks_truth=True)
-        layout.add(f"{alert}.timestamp", "the step that raised it / max_steps")
+    for alert in members("alert", (f"alert[{position}]" for position in range(ALERTS_SHOWN))):
+        layout.add("severity", "severity; 0 without an alert, like the five that follow", of=alert)
+        layout.add("confidence", "confidence", of=alert)
+        layout.add("segment", "index of its segment / 5", of=alert)
+        layout.add("truth", "1 if the alert is true", of=alert, leaks_truth=True)
+        layout.add("timestamp", "the step that raised it / max_steps", of=alert)
         layout.add(
-            f"{alert}.noise", "the visibility behind a true alert, below 0.3 for others", leaks_truth=True
+            "noise", "the visibility behind a true alert, below 0.3 for others", of=alert, leaks_truth=True
         )
     return layout.padded(OBSERVATION_SIZES[TRIAGE])
 
@@ -79,12 +81,13 @@ def _responder(config: Config) -> tuple[Field, ...]:
     layout = Layout()
     _add_net(layout, config)
     layout.add("isolated", "share of all hosts that are isolated")
-    for segment in config.segments:
-        name = f"{segment.name}.response"
-        layout.add(f"{name}.compromised", "share of hosts that are compromised", leaks_truth=True)
-        layout.add(f"{name}.isolated", "share of hosts that are isolated")
-        layout.add(f"{name}.value", "worth of the segment")
-        layout.add(f"{name}.noise", "pure noise", size=5, noise=RESPONDER_NOISE)
+    for segment in segments(config):
+        layout.add(
+            "response.compromised", "share of hosts that are compromised", of=segment, leaks_truth=True
+        )
+        layout.add("response.isolated", "share of hosts that are isolated", of=segment)
+        layout.add("response.value", "worth of the segment", of=segment)
+        layout.add("response.noise", "pure noise", of=segment, size=5, noise=RESPONDER_NOISE)
     return layout.padded(OBSERVATION_SIZES[RESPONDER])
 
 
@@ -107,8 +110,8 @@ def state_fields(config: Config | None = None) -> tuple[Field, ...]:
     config = config or Config()
     layout = Layout()
     layout.add("time", "step / max_steps")
-    for phase in config.phases:
-        layout.add(f"phase.{phase.name}", "1 in this phase of the attacker")
+    for phase in members("phase", (f"phase.{phase.name}" for phase in config.phases)):
+        layout.add("", "1 in this phase of the attacker", of=phase)
     layout.add("phase_steps", "steps in the phase / the least it lasts, at most 1")
     layout.add("visibility", "of the phase, after stealth")
     layout.add("exfiltrated", "1 once data is exfiltrated")
@@ -116,17 +119,18 @@ def state_fields(config: Config | None = None) -> tuple[Field, ...]:
     layout.add("since_detection", "steps since the first detection / max_steps")
     layout.add("queue", "alerts queued / capacity")
     layout.add("queue.true", "true alerts queued / capacity")
-    for number in range(8):
-        layout.add(f"directive[{number}]", "the directive in force", low=-1.0)
-    for segment in config.segments:
-        layout.add(f"{segment.name}.compromised", "share of hosts that are compromised")
-        layout.add(f"{segment.name}.active", "share of hosts compromised and not isolated")
-        layout.add(f"{segment.name}.stage", "mean stage of its hosts / 5, remediated ones included")
-        layout.add(f"{segment.name}.detected", "share of hosts that are detected")
-        layout.add(f"{segment.name}.isolated", "share of hosts that are isolated")
-        layout.add(f"{segment.name}.footholds", "foothold entries not isolated / the list's bound")
-        layout.add(f"{segment.name}.ready", "those of them with stage 3 or more")
-        layout.add(f"{segment.name}.vulnerability", "mean vulnerability of its hosts")
+    for number in members("directive", (f"directive[{number}]" for number in range(8))):
+        layout.add("", "the directive in force", of=number, low=-1.0)
+    for segment in segments(config):
+        layout.add("compromised", "share of hosts that are compromised", of=segment)
+        layout.add("active", "share of hosts compromised and not isolated", of=segment)
+        layout.add("stage", "mean stage of its hosts / 5, remediated ones included", of=segment)
+        layout.add("detected", "share of hosts that are detected", of=segment)
+        layout.add("isolated", "share of hosts that are isolated", of=segment)
+        layout.add("footholds", "foothold entries not isolated / the list's bound", of=segment)
+        layout.add("ready", "those of them with stage 3 or more", of=segment)
+        layout.add("vulnerability", "mean vulnerability of its hosts", of=segment)
+    oldest = Member("oldest_alert", 0, "oldest_alert")
     for name, description in (
         ("severity", "severity; 0 without an alert, like the five that follow"),
         ("confidence", "confidence"),
@@ -135,7 +139,7 @@ def state_fields(config: Config | None = None) -> tuple[Field, ...]:
         ("age", "steps since it was raised / max_steps"),
         ("noise", "the visibility behind a true alert, below 0.3 for others"),
     ):
-        layout.add(f"oldest_alert.{name}", description)
+        layout.add(name, description, of=oldest)
     return tuple(layout.fields)
 
 

@@ -7,39 +7,65 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from soc_env.engine.fields import Field, box, leaking
+from soc_env.contract import Scenario
+from soc_env.engine.fields import ActionGroup, Field, leaking
 from soc_env.rendering.snapshot import AlertView, SegmentView, Snapshot
 from soc_env.soc_v0 import layout, state
 from soc_env.soc_v0.config import Config
+from soc_env.soc_v0.metrics import METRICS
 from soc_env.soc_v0.rules.step import KERNELS
 from soc_env.soc_v0.state import NEVER, Arrays
 from soc_env.team import AGENTS, CONTROL_SLICES, COORDINATOR, HUNTER, RESPONDER, TRIAGE
 
-# What the numbers of an action mean: label and entries. Those in no group have no effect.
-ACTION_GROUPS: Mapping[str, tuple[tuple[str, slice], ...]] = {
-    COORDINATOR: (("hunt intensity", slice(0, 1)), ("hunt scope", slice(1, 2)), ("isolation", slice(4, 5))),
-    HUNTER: (("intensity", slice(0, 5)), ("scope", slice(5, 10))),
-    RESPONDER: (("isolate", slice(0, 5)), ("remediate", slice(5, 10))),
+ACTION_GROUPS: Mapping[str, tuple[ActionGroup, ...]] = {
+    COORDINATOR: (
+        ActionGroup("hunt intensity", slice(0, 1)),
+        ActionGroup("hunt scope", slice(1, 2)),
+        ActionGroup("isolation", slice(4, 5)),
+    ),
+    HUNTER: (
+        ActionGroup("intensity", slice(0, 5), "segment"),
+        ActionGroup("scope", slice(5, 10), "segment"),
+    ),
+    RESPONDER: (
+        ActionGroup("isolate", slice(0, 5), "segment"),
+        ActionGroup("remediate", slice(5, 10), "segment"),
+    ),
 }
 
 
-class SocV0:
+class SocV0(Scenario):
     """The published SOC with one config."""
 
     env_id = "soc_v0"
+    config_class = Config
+    metrics = METRICS
+    references = ("tuned-soar", "zero-enrich")
+    head_truth = "oldest_alert.truth"
     kernels = KERNELS
     action_groups = ACTION_GROUPS
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
-        self.parameters = state.parameters(config)
-        self.observation_spaces = {agent: box(layout.fields(agent, config)) for agent in AGENTS}
-        self.state_space = box(layout.state_fields(config))
-        self.hidden = np.flatnonzero(self._leaking() & config.leak_free)
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__(config)
+        self.families = {"segment": layout.segments(self.config)}
+        self.hidden = np.flatnonzero(self._leaking() & self.config.leak_free)
+
+    def make_parameters(self) -> np.ndarray:
+        """The config as a record (1,)."""
+        return state.parameters(self.config)
 
     def fields(self, agent: str) -> tuple[Field, ...]:
         """What the entries of an agent's observation mean, in order."""
         return layout.fields(agent, self.config)
+
+    def state_fields(self) -> tuple[Field, ...]:
+        """What the entries of the state mean, in order."""
+        return layout.state_fields(self.config)
+
+    def situation(self, state: NDArray[np.float32]) -> str:
+        """The attacker's true phase."""
+        phases = [field.start for field in self.state_fields() if field.of and field.of.family == "phase"]
+        return self.config.phases[int(state[phases].argmax())].label
 
     def _leaking(self) -> NDArray[np.bool_]:
         """Which entries of the joint observation leak the truth, (352,)."""
@@ -49,7 +75,7 @@ class SocV0:
         """Zeroed state arrays for `num_envs` lanes."""
         return state.allocate(self.config, num_envs)
 
-    def metrics(self, arrays: Arrays, lanes: NDArray[np.intp]) -> dict[str, np.ndarray]:
+    def episode_metrics(self, arrays: Arrays, lanes: NDArray[np.intp]) -> dict[str, np.ndarray]:
         """Episode metrics of some lanes; times in steps, fpr and csr as fractions."""
         lane = arrays.lanes[lanes]
         detection, containment = lane["detection_time"], lane["containment_time"]
@@ -83,7 +109,7 @@ class SocV0:
                 self._segment(arrays, lane, index, bool(scanned))
                 for index, scanned in enumerate(self._scanned(actions, now["directive"]))
             ),
-            phases=tuple(f"{phase.name} {phase.technique}" for phase in config.phases),
+            phases=tuple(phase.label for phase in config.phases),
             phase=int(now["phase"]),
             phase_steps=int(now["phase_steps"]),
             alerts=tuple(self._alerts(arrays, lane)),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
 
 from soc_env.engine.compile import records
+from soc_env.engine.options import numbers_of
 from soc_env.soc_v0.config import NUM_PHASES, NUM_SEGMENTS, Config
 
 NEVER = -1
@@ -108,11 +108,7 @@ def allocate(config: Config, num_envs: int) -> Arrays:
     )
 
 
-_NUMBERS = [
-    (field.name, "f8" if field.metadata["kind"] is float else "i8")
-    for field in fields(Config)
-    if field.metadata.get("kind") in (int, float)
-]
+_NUMBERS = numbers_of(Config)
 PARAMETERS = np.dtype(
     [
         *_NUMBERS,

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from soc_env.engine.fields import used_numbers
 from soc_env.engine.options import whole_number
-from soc_env.engine.scenario import Scenario
+from soc_env.engine.scenario import EngineScenario
 from soc_env.team import CONTROL_SIZES, NUM_VERDICTS, TRIAGE
 from soc_env.wrappers.translation import TeamEnv, Translation, scenario_of, wrap
 
@@ -18,13 +19,10 @@ MAX_LEVELS = 1001
 class _DiscreteActions(Translation):
     name = "discrete_actions"
 
-    def __init__(self, scenario: Scenario, levels: int) -> None:
+    def __init__(self, scenario: EngineScenario, levels: int) -> None:
         levels = whole_number("discrete_actions: levels", levels, 2, MAX_LEVELS)
         self.levels = np.linspace(-1.0, 1.0, levels, dtype=np.float32)
-        self.entries = {
-            agent: np.concatenate([np.arange(size)[part] for _, part in scenario.action_groups[agent]])
-            for agent, size in CONTROL_SIZES.items()
-        }
+        self.entries = {agent: used_numbers(scenario.action_groups[agent]) for agent in CONTROL_SIZES}
         self.action_spaces = {
             agent: spaces.MultiDiscrete(np.full(len(entries), levels))
             for agent, entries in self.entries.items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from soc_env.engine.fields import leaking
-from soc_env.engine.scenario import Scenario
+from soc_env.engine.scenario import EngineScenario
 from soc_env.team import AGENTS
 from soc_env.wrappers.translation import TeamEnv, Translation, scenario_of, wrap
 
@@ -13,7 +13,7 @@ from soc_env.wrappers.translation import TeamEnv, Translation, scenario_of, wrap
 class _LeakFree(Translation):
     name = "leak_free"
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: EngineScenario) -> None:
         self.leaks = {agent: leaking(scenario.fields(agent)) for agent in AGENTS}
 
     def observation(self, agent: str, observation: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from gymnasium.vector.utils import batch_space
 from pettingzoo import AECEnv, ParallelEnv
 from pettingzoo.utils import BaseParallelWrapper, BaseWrapper
 
-from soc_env.engine.scenario import Scenario
+from soc_env.engine.scenario import EngineScenario
 from soc_env.faces.aec import TeamAECEnv
 from soc_env.faces.parallel import TeamParallelEnv
 from soc_env.faces.vector import TeamVectorEnv
@@ -66,7 +66,7 @@ class Translation:
         return {agent: self.observation(agent, one) for agent, one in observations.items()}
 
 
-def scenario_of(env: Any, name: str) -> Scenario:
+def scenario_of(env: Any, name: str) -> EngineScenario:
     """The scenario that `env` plays, for the wrapper called `name`.
 
     Raises:

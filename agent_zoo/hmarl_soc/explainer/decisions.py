@@ -14,6 +14,7 @@ from torch import Tensor
 
 from agent_zoo.hmarl_soc.coordinator import directives
 from agent_zoo.hmarl_soc.team import TeamActors
+from soc_env.engine.fields import used_numbers
 from soc_env.scenarios import find_scenario
 from soc_env.team import CONTROL_SIZES, COORDINATOR, HUNTER, RESPONDER, TRIAGE
 
@@ -78,8 +79,5 @@ def decisions(actors: TeamActors, env_id: str) -> dict[str, Decision]:
 
 def effective_numbers(env_id: str) -> Mapping[str, list[int]]:
     """Which numbers of each continuous action have an effect in a scenario, by agent."""
-    groups = find_scenario(env_id).ACTION_GROUPS
-    return {
-        agent: [number for _, part in groups[agent] for number in range(size)[part]]
-        for agent, size in CONTROL_SIZES.items()
-    }
+    groups = find_scenario(env_id).configured().action_groups
+    return {agent: used_numbers(groups[agent]).tolist() for agent in CONTROL_SIZES}

@@ -19,7 +19,7 @@ from agent_zoo.hmarl_soc.team import HMARLSOC
 from agent_zoo.learning import checkpoint
 from agent_zoo.learning.config import from_mapping
 from agent_zoo.learning.policy_file import load_policy_file, save_policy_file
-from soc_env.faces.vector import TeamVectorEnv
+from soc_env.contract import TeamLanes
 from soc_env.policy import TeamPolicy
 from soc_env.team import AGENTS, OBSERVATION_SIZES, OBSERVATION_SLICES, join_observations
 
@@ -123,9 +123,7 @@ def fingerprint(policy: HMARLSOC) -> str:
     return digest.hexdigest()
 
 
-def gather_observations(
-    policy: TeamPolicy, env: TeamVectorEnv, *, seed: int, steps: int
-) -> NDArray[np.float32]:
+def gather_observations(policy: TeamPolicy, env: TeamLanes, *, seed: int, steps: int) -> NDArray[np.float32]:
     """What a team meets when it plays all lanes of `env`, in same-step autoreset mode.
 
     Returns:
