@@ -168,7 +168,7 @@ class Engine:
         run_over_lanes(kernel, everything, self.num_envs, self.num_threads)
 
 
-def _bytes_needed(scenario: Scenario, num_envs: int) -> int:
+def _bytes_needed(scenario: EngineScenario, num_envs: int) -> int:
     """About what the lanes take, from what one does: its state, its observations and its actions."""
     (state_size,) = scenario.state_space.shape
     shown = 4 * (OBSERVATION_COPIES * JOINT_OBSERVATION_SIZE + CONTROL_SIZE + state_size)

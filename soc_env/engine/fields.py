@@ -89,6 +89,11 @@ class Layout:
     def __init__(self) -> None:
         self.fields: list[Field] = []
 
+    @property
+    def size(self) -> int:
+        """How many entries there are."""
+        return self.fields[-1].slice.stop if self.fields else 0
+
     def add(
         self,
         name: str,
@@ -103,7 +108,7 @@ class Layout:
     ) -> None:
         """Append a field; see `Field`. One with noise has no bounds; one `of` something is named after it."""
         full_name = ".".join(part for part in (of.name if of else "", name) if part)
-        start = self.fields[-1].start + self.fields[-1].size if self.fields else 0
+        start = self.size
         if noise:
             low, high = -np.inf, np.inf
         self.fields.append(
@@ -112,9 +117,8 @@ class Layout:
 
     def padded(self, size: int) -> tuple[Field, ...]:
         """All fields, with an unused one at the end that fills up to `size` entries."""
-        used = self.fields[-1].start + self.fields[-1].size
-        if used < size:
-            self.add("unused", "always 0", size=size - used, high=0.0)
+        if self.size < size:
+            self.add("unused", "always 0", size=size - self.size, high=0.0)
         return tuple(self.fields)
 
 
