@@ -21,7 +21,12 @@ SCRIPTED: Final[dict[str, Callable[[], Any]]] = {
     "rule-soar": scripted.RuleSOAR,
     "tuned-soar": scripted.TunedSOAR,
 }
-"""Name: class. All are for soc_v0."""
+"""Name: class. Those of `ANYWHERE` are for any scenario, the others for soc_v0."""
+
+ANYWHERE: Final[dict[str, Callable[[str], Any]]] = {
+    "random": scripted.Random,
+    "zero-enrich": scripted.ZeroEnrich,
+}
 
 REGISTRY: Final = LearnerRegistry(
     Path(__file__).parent,
@@ -67,6 +72,8 @@ def load(name: str, seed: int | None = None, untrained: bool = False, env_id: st
             f"seed must be None and untrained False for {name}, which is not trained; "
             f"got {seed!r} and {untrained!r}"
         )
+    if name in ANYWHERE:
+        return ANYWHERE[name](env_id)
     if env_id != "soc_v0":
         raise ValueError(f"env_id must be 'soc_v0' for {name}, got {env_id!r}")
     return SCRIPTED[name]()

@@ -67,8 +67,13 @@ class _Scripted:
 class Random(_Scripted):
     """Every control uniform in [-1, 1], every verdict equally likely, drawn anew each step."""
 
-    def __init__(self) -> None:
+    def __init__(self, env_id: str = "soc_v0") -> None:
+        self.env_id = env_id
         self._generator = np.random.default_rng()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"env_id": self.env_id}
 
     def reset(self, num_envs: int, seed: int | None = None) -> None:
         """Restart the draws; without a seed from the operating system's entropy."""
@@ -120,12 +125,13 @@ class Constant(_Scripted):
 class ZeroEnrich(Constant):
     """All controls zero, every alert enriched: the least that a learner must beat."""
 
-    def __init__(self) -> None:
+    def __init__(self, env_id: str = "soc_v0") -> None:
         super().__init__({agent: [0.0] * size for agent, size in CONTROL_SIZES.items()}, Verdict.ENRICH)
+        self.env_id = env_id
 
     @property
     def config(self) -> dict[str, Any]:
-        return {}
+        return {"env_id": self.env_id}
 
 
 class TunedSOAR(Constant):

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from evaluation import paper, statistics
 from evaluation.checks import PolicyError
-from evaluation.entrants import REFERENCES, Entrant
+from evaluation.entrants import Entrant
 from evaluation.environments import EnvSpec
 from evaluation.protocol import Progress, play_held_out, play_paper_protocol
 from evaluation.training_log import read_training_log
 from evaluation.worlds import trained_in_runs
+from soc_env.metrics import Metrics
 from soc_env.policy import TeamPolicy
 
 
@@ -41,6 +42,11 @@ class Row:
     error: str | None
     seconds: float
     note: str = ""
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """The last axis of `values`."""
+        return self.spec.scenario.metrics
 
     @cached_property
     def estimate(self) -> statistics.Estimate:
@@ -115,7 +121,10 @@ def paper_row(
         seeds = entrant.training_seeds
         try:
             trained = trained_in_runs(entrant) or spec
-            logs = [read_training_log(entrant.run_dirs[seed], num_episodes) for seed in seeds]
+            logs = [
+                read_training_log(entrant.run_dirs[seed], trained.scenario.metrics.names, num_episodes)
+                for seed in seeds
+            ]
             values = np.stack([log.tail for log in logs])
             if any(log.num_episodes != paper.TRAINING_EPISODES for log in logs):
                 counts = ", ".join(f"{log.num_episodes:,}" for log in logs)
@@ -148,7 +157,7 @@ def differences(rows: Sequence[Row]) -> list[Difference]:
                 reference is row
                 or reference.values is None
                 or reference.spec != row.spec
-                or not _is_reference(reference.entrant, row.entrant)
+                or not _is_reference(reference.entrant, row)
             ):
                 continue
             values = statistics.paired_difference(row.values, row.seeds, reference.values, reference.seeds)
@@ -157,12 +166,13 @@ def differences(rows: Sequence[Row]) -> list[Difference]:
     return found
 
 
-def _is_reference(candidate: Entrant, entrant: Entrant) -> bool:
+def _is_reference(candidate: Entrant, row: Row) -> bool:
+    name = row.entrant.name
     if candidate.kind == "untrained":
-        return candidate.name == entrant.name
-    others: tuple[str, ...] = REFERENCES
-    if entrant.name in REFERENCES:  # one reference less the other, but not the other way round too
-        others = REFERENCES[REFERENCES.index(entrant.name) + 1 :]
+        return candidate.name == name
+    others = row.spec.scenario.references
+    if name in others:  # one reference less the other, but not the other way round too
+        others = others[others.index(name) + 1 :]
     return candidate.name in others
 
 

@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 from evaluation import paper
 from evaluation.checks import StrictPolicy
 from evaluation.environments import EnvSpec
-from evaluation.metrics import METRICS
 from evaluation.seeds import check_evaluation_seed, check_training_seed
 from soc_env.contract import TeamLanes
+from soc_env.metrics import RETURN, Metrics
 from soc_env.policy import TeamPolicy
 
 PROTOCOL_VERSION: Final = "1.0"
@@ -63,7 +63,15 @@ def play_held_out(
     _check_episodes(num_episodes)
     env = spec.make_vector_env(num_episodes)
     try:
-        return play(policy, env, spec.env_id, seed=seed, policy_seed=policy_seed, progress=progress)[:, 0]
+        return play(
+            policy,
+            env,
+            spec.env_id,
+            metrics=spec.scenario.metrics,
+            seed=seed,
+            policy_seed=policy_seed,
+            progress=progress,
+        )[:, 0]
     finally:
         env.close()
 
@@ -89,6 +97,7 @@ def play_paper_protocol(
             policy,
             env,
             spec.env_id,
+            metrics=spec.scenario.metrics,
             seed=seeds,
             episodes_per_lane=num_episodes,
             policy_seed=policy_seed,
@@ -103,6 +112,7 @@ def play(
     env: TeamLanes,
     env_id: str,
     *,
+    metrics: Metrics,
     seed: int | list[int],
     episodes_per_lane: int = 1,
     policy_seed: int = 0,
@@ -114,6 +124,7 @@ def play(
 
     Args:
         env: a vector environment in same-step autoreset mode.
+        metrics: its scenario's. The evaluator adds the rewards up itself; the rest is the simulator's own.
         seed: as for the environment's `reset`: one for all lanes, or a list of one a lane.
     """
     assert isinstance(env.single_action_space, spaces.Dict)
@@ -123,7 +134,7 @@ def play(
     episode_starts = np.ones(env.num_envs, bool)
     episode_returns = np.zeros(env.num_envs)
     num_ended = np.zeros(env.num_envs, np.int64)
-    figures = np.full((env.num_envs, episodes_per_lane, len(METRICS)), np.nan)
+    figures = np.full((env.num_envs, episodes_per_lane, len(metrics)), np.nan)
 
     while num_ended.min() < episodes_per_lane:
         actions = team.act(observations, episode_starts)
@@ -133,9 +144,8 @@ def play(
         counted = np.flatnonzero(episode_starts & (num_ended < episodes_per_lane))
         if counted.size:
             measured = info["final_info"]["episode_metrics"]
-            for column, metric in enumerate(METRICS):
-                values = episode_returns if metric.source is None else measured[metric.source]
-                figures[counted, num_ended[counted], column] = values[counted] * metric.factor
+            measured = {**measured, RETURN: episode_returns}
+            figures[counted, num_ended[counted]] = np.stack(metrics.figures(measured), -1)[counted]
             if progress is not None:
                 progress(counted.size)
         num_ended += episode_starts

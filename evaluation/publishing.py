@@ -23,10 +23,10 @@ from evaluation import statistics
 from evaluation.comparison import Row
 from evaluation.environments import EnvSpec
 from evaluation.explain.picture import BLUE, GREY, new_figure
-from evaluation.metrics import HEADLINES, column
 from evaluation.protocol import play_held_out
 from evaluation.tables import Table, number
 from soc_env.command_line import soc_env_command
+from soc_env.metrics import Metrics
 from soc_env.policy import load_policy
 
 SMOOTHED: Final = 100
@@ -61,16 +61,16 @@ def publish_weights(
         play_held_out(load_policy(file), spec, evaluation_seed, num_episodes=num_episodes)
         for file in (policy, path)
     )
-    if _agree(whole, halved):
+    if _agree(spec.scenario.metrics, whole, halved):
         return Weights(seed, path, 16)
     write_atomically(path, policy.read_bytes())
     return Weights(seed, path, 32)
 
 
-def _agree(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+def _agree(metrics: Metrics, one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     difference = statistics.estimate((other - one)[None], resample_seeds=False)
     low, high = difference.mean_interval
-    places = [column(name) for name in HEADLINES]
+    places = [metrics.column(metric.name) for metric in metrics.headlines]
     return bool(((low <= 0) & (high >= 0))[places].all())
 
 
@@ -82,15 +82,19 @@ def training_rewards(run_dir: Path) -> NDArray[np.float64]:
 def seeds_table(row: Row) -> Table:
     """The held-out means of every training seed, worst reward first."""
     means = row.estimate.seed_means
-    order = np.argsort(means[:, column("reward")])
+    order = np.argsort(means[:, row.metrics.column(row.metrics.reward.name)])
     cells = tuple(
         (
             f"seed {row.entrant.training_seeds[index]}",
-            *(number(means[index, column(name)], 3) for name in HEADLINES),
+            *(number(means[index, row.metrics.column(metric.name)], 3) for metric in row.metrics.headlines),
         )
         for index in order
     )
-    return Table("Held out: every training seed, the worst first", ("", *HEADLINES.values()), cells)
+    return Table(
+        "Held out: every training seed, the worst first",
+        ("", *(metric.heading for metric in row.metrics.headlines)),
+        cells,
+    )
 
 
 def training_curves(rewards: Sequence[NDArray[np.float64]], references: dict[str, float]) -> Any:

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from evaluation import paper, statistics
 from evaluation.comparison import Difference, Row, differences
 from evaluation.environments import EnvSpec
-from evaluation.metrics import HEADLINES, NAMES, column
 from evaluation.protocol import PROTOCOL_VERSION
 from evaluation.provenance import package_versions
 from evaluation.seeds import in_words
 from evaluation.tables import NONE, Table, with_deviation, with_interval
+from soc_env.metrics import Metrics
 
 FORMAT_VERSION: Final = 1
 
@@ -52,6 +52,11 @@ class Results:
         """The environments that the rows are of, in the order asked for."""
         specs = [row.spec for row in (*self.held_out, *self.paper)]
         return [spec for index, spec in enumerate(specs) if spec not in specs[:index]]
+
+    @cached_property
+    def metrics(self) -> dict[str, list[dict[str, Any]]]:
+        """What the figures of each environment are: {id: metrics in order}."""
+        return {spec.env_id: spec.scenario.metrics.to_json() for spec in self.specs}
 
     def tables(self) -> list[Table]:
         """Of each environment the paper's protocol, then held out: means, interquartile means, paired."""
@@ -96,7 +101,7 @@ class Results:
             "environment": _spec_json(self.specs[0]) if len(self.specs) == 1 else None,  # else see the rows
             "episodes_per_seed": self.num_episodes,
             "bootstrap": {"confidence": statistics.CONFIDENCE, "resamples": statistics.NUM_RESAMPLES},
-            "metrics": list(NAMES),
+            "metrics": self.metrics,
             "held_out": [_row_json(row) | _held_out_json(row) for row in self.held_out],
             "differences": [_difference_json(difference) for difference in self.differences],
             "paper_protocol": [_row_json(row) | _paper_json(row) for row in self.paper],
@@ -109,7 +114,7 @@ def paper_table(rows: Sequence[Row], num_episodes: int) -> Table:
     cells = []
     for row in rows:
         published = row.entrant.published or {}
-        ours, theirs = _means(row), [published.get(name) for name in HEADLINES]
+        ours, theirs = _means(row), [published.get(metric.name) for metric in row.metrics.headlines]
         pairs = zip(ours, theirs, strict=True)
         cells.append(
             (
@@ -129,7 +134,7 @@ def paper_table(rows: Sequence[Row], num_episodes: int) -> Table:
     notes = (measure, episodes, *_remarks(rows))
     return Table(
         _titled("The paper's protocol", rows),
-        ("team", "", *HEADLINES.values()),
+        ("team", "", *_headings(rows[0])),
         tuple(cells),
         notes,
         num_labels=2,
@@ -141,11 +146,14 @@ def held_out_table(rows: Sequence[Row], num_episodes: int, statistic: str) -> Ta
     cells = []
     for row in rows:
         if row.values is None:
-            cells.append((_label(row), "failed", *[NONE] * (len(HEADLINES) - 1)))
+            cells.append((_label(row), "failed", *[NONE] * (len(row.metrics.headlines) - 1)))
         else:
             values = getattr(row.estimate, statistic)
             cells.append(
-                (_label(row), *_with_intervals(values, getattr(row.estimate, f"{statistic}_interval")))
+                (
+                    _label(row),
+                    *_with_intervals(row.metrics, values, getattr(row.estimate, f"{statistic}_interval")),
+                )
             )
     title = {"mean": "Held out: mean over seeds", "iqm": "Held out: interquartile mean over seeds"}[statistic]
     notes = (
@@ -156,7 +164,7 @@ def held_out_table(rows: Sequence[Row], num_episodes: int, statistic: str) -> Ta
     )
     return Table(
         _titled(title, rows),
-        ("team", *HEADLINES.values()),
+        ("team", *_headings(rows[0])),
         tuple(cells),
         notes if statistic == "mean" else (),
     )
@@ -169,13 +177,14 @@ def difference_table(found: Sequence[Difference]) -> Table:
         reference = difference.reference.entrant
         name = "untrained" if reference.kind == "untrained" else reference.label
         estimate = difference.estimate
-        figures = _with_intervals(estimate.mean, estimate.mean_interval, sign=True)
+        metrics = difference.row.metrics
+        figures = _with_intervals(metrics, estimate.mean, estimate.mean_interval, sign=True)
         cells.append((f"{difference.row.entrant.label}\nless {name}", *figures))
     notes = (
         "Episode by episode on the same evaluation seed and lane. An interval without 0 tells the two apart.",
     )
     title = _titled("Held out: paired differences", [difference.row for difference in found])
-    return Table(title, ("team", *HEADLINES.values()), tuple(cells), notes)
+    return Table(title, ("team", *_headings(found[0].row)), tuple(cells), notes)
 
 
 def _titled(title: str, rows: Sequence[Row]) -> str:
@@ -193,20 +202,31 @@ def _label(row: Row) -> str:
 
 def _means(row: Row) -> list[str]:
     if row.values is None:
-        return [NONE] * len(HEADLINES)
+        return [NONE] * len(row.metrics.headlines)
     seed_means = row.values.mean(axis=1)
     deviations = statistics.std_over_seeds(seed_means)
     means = seed_means.mean(axis=0)
-    return [with_deviation(means[column(name)], deviations[column(name)]) for name in HEADLINES]
+    return [with_deviation(means[place], deviations[place]) for place in _places(row.metrics)]
 
 
 def _as_published(figure: paper.Published) -> str:
     return f"{figure.mean} ± {figure.std}"
 
 
-def _with_intervals(values: NDArray[Any], intervals: NDArray[Any], *, sign: bool = False) -> list[str]:
-    places = [column(name) for name in HEADLINES]
-    return [with_interval(values[place], intervals[:, place].tolist(), sign=sign) for place in places]
+def _headings(row: Row) -> list[str]:
+    return [metric.heading for metric in row.metrics.headlines]
+
+
+def _places(metrics: Metrics) -> list[int]:
+    return [metrics.column(metric.name) for metric in metrics.headlines]
+
+
+def _with_intervals(
+    metrics: Metrics, values: NDArray[Any], intervals: NDArray[Any], *, sign: bool = False
+) -> list[str]:
+    return [
+        with_interval(values[place], intervals[:, place].tolist(), sign=sign) for place in _places(metrics)
+    ]
 
 
 def _remarks(rows: Sequence[Row]) -> list[str]:
@@ -249,13 +269,13 @@ def _seeds_json(row: Row) -> list[dict[str, Any]]:
         if row.entrant.training_seeds:
             entry["training_seed"] = row.entrant.training_seeds[index]
         if row.values is not None:
-            entry["means"] = _by_metric(row.values[index].mean(axis=0))
+            entry["means"] = _by_metric(row.metrics, row.values[index].mean(axis=0))
         seeds.append(entry)
     return seeds
 
 
 def _held_out_json(row: Row) -> dict[str, Any]:
-    return {"metrics": None if row.values is None else estimate_json(row.estimate)}
+    return {"metrics": None if row.values is None else estimate_json(row.estimate, row.metrics)}
 
 
 def _paper_json(row: Row) -> dict[str, Any]:
@@ -263,10 +283,10 @@ def _paper_json(row: Row) -> dict[str, Any]:
     if row.values is not None:
         seed_means = row.values.mean(axis=1)
         means, deviations = (
-            _by_metric(seed_means.mean(axis=0)),
-            _by_metric(statistics.std_over_seeds(seed_means)),
+            _by_metric(row.metrics, seed_means.mean(axis=0)),
+            _by_metric(row.metrics, statistics.std_over_seeds(seed_means)),
         )
-        measured = {name: {"mean": means[name], "std": deviations[name]} for name in NAMES}
+        measured = {name: {"mean": means[name], "std": deviations[name]} for name in row.metrics.names}
     published = row.entrant.published
     return {
         "metrics": measured,
@@ -280,21 +300,22 @@ def _difference_json(difference: Difference) -> dict[str, Any]:
         "name": difference.row.entrant.name,
         "environment": _spec_json(difference.row.spec),
         "less": {"name": reference.name, "kind": reference.kind},
-        "metrics": estimate_json(difference.estimate),
+        "metrics": estimate_json(difference.estimate, difference.row.metrics),
     }
 
 
-def estimate_json(estimate: statistics.Estimate) -> dict[str, Any]:
+def estimate_json(estimate: statistics.Estimate, metrics: Metrics) -> dict[str, Any]:
     parts = {field.name: getattr(estimate, field.name) for field in dataclasses.fields(estimate)}
     del parts["seed_means"]
     parts["std"] = estimate.std
     return {
-        name: {part: _plain(values[..., column(name)]) for part, values in parts.items()} for name in NAMES
+        name: {part: _plain(values[..., place]) for part, values in parts.items()}
+        for place, name in enumerate(metrics.names)
     }
 
 
-def _by_metric(values: NDArray[np.float64]) -> dict[str, Any]:
-    return {name: _plain(values[column(name)]) for name in NAMES}
+def _by_metric(metrics: Metrics, values: NDArray[np.float64]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in zip(metrics.names, values, strict=True)}
 
 
 def _plain(value: Any) -> Any:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-
-from evaluation.metrics import NAMES
 
 FILE_NAME = "episodes.csv"
 
@@ -19,7 +18,7 @@ class TrainingLog(NamedTuple):
     """The end of a training run.
 
     Attributes:
-        tail: float (episodes, metrics), the last episodes, columns as in `evaluation.metrics`.
+        tail: float (episodes, metrics), the last episodes, a column for each of the metrics asked for.
         num_episodes: how many episodes the whole log has.
     """
 
@@ -27,8 +26,8 @@ class TrainingLog(NamedTuple):
     num_episodes: int
 
 
-def read_training_log(run_dir: Path, num_episodes: int) -> TrainingLog:
-    """The last `num_episodes` episodes that the run in directory `run_dir` has logged.
+def read_training_log(run_dir: Path, names: Sequence[str], num_episodes: int) -> TrainingLog:
+    """The last `num_episodes` episodes that the run in `run_dir` has logged, by the metrics of these names.
 
     Raises:
         FileNotFoundError: the directory holds no log.
@@ -40,10 +39,10 @@ def read_training_log(run_dir: Path, num_episodes: int) -> TrainingLog:
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.reader(file)
         header = next(reader, [])
-        missing = [name for name in NAMES if name not in header]
+        missing = [name for name in names if name not in header]
         if missing:
-            raise ValueError(f"{path}: the log must have the columns {', '.join(NAMES)}; it lacks {missing}")
-        columns = [header.index(name) for name in NAMES]
+            raise ValueError(f"{path}: the log must have the columns {', '.join(names)}; it lacks {missing}")
+        columns = [header.index(name) for name in names]
         count, rows = 0, deque[list[str]](maxlen=num_episodes)
         for row in reader:
             count += 1

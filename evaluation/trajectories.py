@@ -42,7 +42,6 @@ from agent_zoo.files import write_atomically
 from evaluation.comparison import Row, held_out_row
 from evaluation.entrants import Entrant
 from evaluation.environments import EnvSpec
-from evaluation.metrics import NAMES
 from evaluation.protocol import PROTOCOL_VERSION, Progress
 from soc_env.contract import Scenario
 from soc_env.faces.vector import TeamVectorEnv, stack_final_observations
@@ -300,7 +299,7 @@ def _metadata(row: Row, spec: EnvSpec) -> dict[str, Any]:
         "protocol_version": PROTOCOL_VERSION,
         "team": {"name": entrant.name, "label": entrant.label, "kind": entrant.kind},
         "environment": {"id": spec.env_id, "config": dict(spec.config)},
-        "metrics": list(NAMES),
+        "metrics": list(row.metrics.names),
     }
 
 

@@ -10,12 +10,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from evaluation.entrants import Entrant
+from evaluation.entrants import Entrant, UnknownTeamError
 from evaluation.environments import EnvSpec
 from soc_env.extras import require
 from soc_env.policy import environment_of_file
@@ -45,20 +46,20 @@ class Asked:
 
 
 def by_environment(
-    teams: Sequence[str], asked: Asked, find: Find, references: Sequence[str] = ()
+    teams: Sequence[str], asked: Asked, find: Find, *, references: bool = False
 ) -> list[tuple[EnvSpec, list[Entrant]]]:
     """The environments to play, and who plays each: see the module's docstring.
 
     Args:
         teams: as a user names them.
         asked: the environment that the user names, if any.
-        references: teams that play everywhere, too.
+        references: whether each environment's own reference teams play it too, as far as they are there.
 
     Raises:
         ValueError: no such team, environment or setting; or one team's training runs differ in
             theirs, and none was named.
     """
-    names = list(dict.fromkeys((*teams, *references)))
+    names = list(dict.fromkeys(teams))
     found = {name: find(name, asked.env_id or DEFAULT_ENV)[0] for name in names}
     if asked:
         env_id = asked.env_id or _only_id(found.values())
@@ -67,9 +68,25 @@ def by_environment(
         own = {name: trained_in(entrant) for name, entrant in found.items()}
         specs = _unique([spec for spec in own.values() if spec is not None]) or [EnvSpec(DEFAULT_ENV)]
     return [
-        (spec, [one for name in names if own[name] in (None, spec) for one in find(name, spec.env_id)])
+        (
+            spec,
+            [
+                *(one for name in names if own[name] in (None, spec) for one in find(name, spec.env_id)),
+                *(_references(spec, names, find) if references else ()),
+            ],
+        )
         for spec in specs
     ]
+
+
+def _references(spec: EnvSpec, names: Sequence[str], find: Find) -> list[Entrant]:
+    """The environment's reference teams that are not among `names` already, and that are installed."""
+    found: list[Entrant] = []
+    for name in spec.scenario.references:
+        if name not in names:
+            with contextlib.suppress(UnknownTeamError):
+                found += find(name, spec.env_id)
+    return found
 
 
 def trained_in(entrant: Entrant) -> EnvSpec | None:

@@ -18,9 +18,9 @@ from baselines import scripted
 from evaluation import paper
 from evaluation.cli import COMMANDS
 from evaluation.entrants import UnknownTeamError, find_entrants, find_trainer, known_teams, run_directory
-from evaluation.metrics import NAMES
 from soc_env.command import main
 from soc_env.team import HUNTER, Actions, Observations
+from tests.soc_v0_metrics import NAMES
 
 FEW = ("--episodes", "6", "--hosts-per-segment", "8", "--env-set", "max_steps=40")
 

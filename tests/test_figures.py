@@ -30,11 +30,11 @@ from evaluation.figures.radar import HOLE
 from evaluation.figures.sources import MissingDataError, Sources, ablation_of, interval_of, mean_and_interval
 from evaluation.figures.style import ABLATIONS, LEARNERS, SCRIPTED, TEAMS, on_scale
 from evaluation.leaderboard.submit import submit
-from evaluation.metrics import HEADLINES, NAMES, column
 from evaluation.report import Results
 from evaluation.seeds import evaluation_seeds
 from evaluation.sweep.plan import Variant, parse_axis
 from tests.refusals import refused
+from tests.soc_v0_metrics import HEADLINES, NAMES, column
 
 Floats = NDArray[np.float64]
 

@@ -21,10 +21,10 @@ from evaluation import cli, publishing
 from evaluation.commands import train
 from evaluation.entrants import find_entrants, find_trainer
 from evaluation.environments import EnvSpec
-from evaluation.metrics import HEADLINES
 from evaluation.sweep.plan import plan
 from evaluation.zoo_team import find_team
 from soc_env.command_line import soc_env_command
+from tests.soc_v0_metrics import HEADLINES
 from tests.sweeps import SHORT
 from tests.trained import run_trained_in
 

@@ -20,7 +20,6 @@ from evaluation.leaderboard.entry import (
     read_entry,
 )
 from evaluation.leaderboard.submit import submit
-from evaluation.metrics import NAMES
 from evaluation.seeds import evaluation_seeds
 from tests.leaderboard_entries import (
     MODULE,
@@ -32,6 +31,7 @@ from tests.leaderboard_entries import (
     submitted,
     tampered,
 )
+from tests.soc_v0_metrics import NAMES
 from tests.teams import SEED, SPEC
 from tests.test_cli import FEW, run
 

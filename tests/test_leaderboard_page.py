@@ -18,8 +18,8 @@ from evaluation.leaderboard.build import build
 from evaluation.leaderboard.entry import digests
 from evaluation.leaderboard.page import render
 from evaluation.leaderboard.submit import submit
-from evaluation.metrics import HEADLINES
 from evaluation.seeds import evaluation_seeds
+from tests.soc_v0_metrics import NAMES
 from tests.teams import SPEC
 from tests.test_cli import run
 
@@ -58,11 +58,10 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_it_carries_the_whole_leaderboard_and_refers_to_nothing(document: dict[str, Any]) -> None:
     page = render(document)
     (text,) = re.findall(r'<script id="leaderboard" type="application/json">(.*?)</script>', page, re.DOTALL)
-    assert json.loads(text) == {
-        "leaderboard": document,
-        "headlines": HEADLINES,
-        "reference": "tuned-soar",
-    }
+    assert json.loads(text) == {"leaderboard": document}
+    for board in document["boards"]:
+        assert [metric["name"] for metric in board["metrics"]] == list(NAMES)
+        assert (board["score"], board["reference"]) == ("reward", "tuned-soar")
     without_data = page.replace(text, "")
     assert not re.search(r"https?:|//[a-z]|@import|url\(|src=|\{\{", without_data)
     assert "default-src 'none'" in without_data

@@ -30,7 +30,6 @@ from evaluation.leaderboard.entry import (
 )
 from evaluation.leaderboard.submit import submit
 from evaluation.leaderboard.verify import Verified
-from evaluation.metrics import NAMES
 from evaluation.protocol import play_held_out
 from soc_env.team import (
     CONTROL_SIZE,
@@ -55,6 +54,7 @@ from tests.leaderboard_entries import (
     with_actions,
     with_control,
 )
+from tests.soc_v0_metrics import NAMES
 from tests.teams import SEED, SPEC, Recorder, fixed
 
 

@@ -15,7 +15,6 @@ from evaluation import paper
 from evaluation.comparison import held_out_row, paper_row
 from evaluation.entrants import Entrant
 from evaluation.environments import EnvSpec, known_environments
-from evaluation.metrics import METRICS, NAMES, column
 from evaluation.protocol import play, play_held_out, play_paper_protocol
 from evaluation.seeds import (
     EVALUATION_SEEDS,
@@ -27,6 +26,7 @@ from evaluation.seeds import (
 from evaluation.training_log import read_training_log
 from soc_env import soc_v0
 from soc_env.team import AGENTS, HUNTER, Observations
+from tests.soc_v0_metrics import METRICS, NAMES, column
 from tests.teams import SEED, SPEC, Recorder, fixed, load_nothing
 
 NUM_LANES = 24
@@ -96,7 +96,7 @@ class TestHeldOut:
                 return observations, 2 * rewards, *rest
 
         plain, doubled = (
-            play(scripted.RuleSOAR(), env, "soc_v0", seed=SEED, episodes_per_lane=2)
+            play(scripted.RuleSOAR(), env, "soc_v0", metrics=METRICS, seed=SEED, episodes_per_lane=2)
             for env in (SPEC.make_vector_env(8), Doubled(SPEC.make_vector_env(8)))
         )
         reward = column("reward")
@@ -231,7 +231,7 @@ class TestSeeds:
 class TestTrainingLog:
     def test_reads_the_last_episodes_whatever_the_order_of_the_columns(self, tmp_path: Path) -> None:
         write_log(tmp_path, list(range(7)))
-        log = read_training_log(tmp_path, 3)
+        log = read_training_log(tmp_path, NAMES, 3)
         assert log.num_episodes == 7
         assert log.tail[:, column("reward")].tolist() == [4.0, 5.0, 6.0]
         assert (log.tail[:, column("length")] == 1.0).all()
@@ -249,7 +249,7 @@ class TestTrainingLog:
     ) -> None:
         write_log(tmp_path, rewards, columns)
         with pytest.raises(ValueError, match=message):
-            read_training_log(tmp_path, 3)
+            read_training_log(tmp_path, NAMES, 3)
 
 
 class TestEnvironments:

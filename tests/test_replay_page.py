@@ -17,12 +17,12 @@ pytest.importorskip("scipy")
 from baselines.scripted import Random, RuleSOAR, TunedSOAR
 from evaluation.checks import PolicyError
 from evaluation.environments import EnvSpec
-from evaluation.metrics import NAMES
 from evaluation.replay.episode import Episode, play_again, play_episode
 from evaluation.replay.page import page_data, render
 from evaluation.trajectories import load, record_held_out
 from soc_env import soc_v0
 from soc_env.team import COORDINATOR, HUNTER, TRIAGE, Observations, Verdict
+from tests.soc_v0_metrics import NAMES
 from tests.teams import SEED, SPEC, Recorder, fixed
 from tests.test_cli import run
 

@@ -14,10 +14,10 @@ pytest.importorskip("scipy")
 from baselines.scripted import Random, TunedSOAR
 from evaluation.comparison import held_out_row
 from evaluation.entrants import Entrant
-from evaluation.metrics import NAMES
 from evaluation.trajectories import Trajectories, Trajectory, file_path, load, record_held_out
 from soc_env import soc_v0
 from soc_env.team import AGENTS, CONTROL_SIZES, HUNTER, OBSERVATION_SIZES, TRIAGE
+from tests.soc_v0_metrics import NAMES
 from tests.teams import SEED, SPEC, Recorder, fixed
 from tests.test_cli import run
 

@@ -100,7 +100,7 @@ class TestEvaluate:
     def test_the_log_of_a_training_run_is_of_the_environment_that_it_was_trained_in(
         self, stealthy: Path, tmp_path: Path
     ) -> None:
-        from evaluation.metrics import NAMES
+        from tests.soc_v0_metrics import NAMES
 
         rows = [",".join(NAMES), *[",".join(["1"] * len(NAMES))] * 4]
         (stealthy / "episodes.csv").write_text("\n".join(rows))

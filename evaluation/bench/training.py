@@ -25,7 +25,6 @@ from agent_zoo.hmarl_soc import HMARLSOC, training
 from agent_zoo.hmarl_soc.learner import TeamLearner
 from evaluation.bench.timing import Report
 from evaluation.environments import EnvSpec
-from evaluation.metrics import column
 from evaluation.protocol import play_held_out
 from evaluation.tables import Table
 from soc_env.faces.vector import TeamVectorEnv
@@ -99,7 +98,9 @@ def time_to_reward(seed: int, reward: float, every: float, longest: float, overr
         with watch.running("evaluation"):
             played = play_held_out(HMARLSOC.of(learner), spec, EVALUATION_SEED)
         last = time.perf_counter()
-        result.curve.append((last - begin, step, float(played[:, column("reward")].mean())))
+        result.curve.append(
+            (last - begin, step, float(played[:, spec.scenario.metrics.column("reward")].mean()))
+        )
         reached = [value >= reward for _, _, value in result.curve[-CONSECUTIVE:]]
         if len(reached) == CONSECUTIVE and all(reached):
             result.seconds = result.curve[-CONSECUTIVE][0]

@@ -17,7 +17,7 @@ from agent_zoo.terminal import say, show
 from evaluation import paper, trajectories
 from evaluation.commands import arg
 from evaluation.comparison import Row, held_out_row, paper_row
-from evaluation.entrants import REFERENCES, Entrant, find_entrants
+from evaluation.entrants import Entrant, find_entrants
 from evaluation.environments import EnvSpec, read_settings
 from evaluation.isolation import Limits
 from evaluation.outputs import Outputs
@@ -203,8 +203,8 @@ class Evaluate(PlayOptions):
         if not self.teams:
             raise ValueError(f"give at least one team; {HELP} says what can be given")
         self.check()
-        references = () if self.protocol == "paper" else REFERENCES
-        found = by_environment(self.teams, self.asked(), self.find(self.runs), references)
+        compared = self.protocol != "paper"
+        found = by_environment(self.teams, self.asked(), self.find(self.runs), references=compared)
         if self.record is not None:
             if self.protocol == "paper":
                 raise ValueError(

@@ -13,9 +13,8 @@ from agent_zoo.files import write_atomically
 from agent_zoo.terminal import say
 from evaluation.commands import arg
 from evaluation.comparison import Row, differences, held_out_row
-from evaluation.entrants import REFERENCES, Entrant, find_entrants
+from evaluation.entrants import Entrant, find_entrants
 from evaluation.environments import EnvSpec
-from evaluation.metrics import column
 from evaluation.outputs import Outputs
 from evaluation.progress import episode_progress
 from evaluation.protocol import NUM_EPISODES
@@ -88,11 +87,12 @@ class Publish:
             entrants = [team, replace(untrained, name=name, method=None)]
             entrants += [
                 entrant
-                for reference in REFERENCES
+                for reference in spec.scenario.references
                 for entrant in find_entrants(reference, spec.env_id, (), self.runs)
             ]
             rows = self._play(entrants, spec, seeds)
-            reward = column("reward")
+            metrics = spec.scenario.metrics
+            reward = metrics.column(metrics.reward.name)
             references = {
                 row.entrant.label: float(row.estimate.mean[reward])
                 for row in rows

@@ -16,6 +16,7 @@ from evaluation.figures.marks import handle
 from evaluation.figures.sources import Sources
 from evaluation.figures.style import (
     DARK,
+    HEADLINES,
     NORMAL,
     TEAMS,
     Drawing,
@@ -26,7 +27,6 @@ from evaluation.figures.style import (
     start,
     tidy,
 )
-from evaluation.metrics import HEADLINES
 
 ALL: Final = np.concatenate([-np.geomspace(3_000, 5, 80), np.linspace(-4.9, 16, 80)])
 NEAR: Final = np.linspace(8, 16, 120)

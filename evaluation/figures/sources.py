@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from agent_zoo.learning.episode_log import read_episodes
 from evaluation import statistics
 from evaluation.environments import EnvSpec
+from evaluation.figures.style import HEADLINES
 from evaluation.leaderboard.entry import EntryError, read_entry
-from evaluation.metrics import HEADLINES, column
 
 Floats = NDArray[np.float64]
 SeedMeans = Mapping[str, Floats]
@@ -166,7 +166,7 @@ class Sources:
                 raise SourceError(f"{path}: {error}") from None
             origin = entry.document["policy"]["origin"]
             if origin["kind"] == "registered" and entry.spec == EnvSpec("soc_v0"):
-                rows[origin["name"]] = entry.values[:, :, column("reward")]
+                rows[origin["name"]] = entry.values[:, :, entry.metrics.column("reward")]
                 episodes.add(entry.num_episodes)
                 if entry.training_seeds:
                     trained.add(origin["name"])

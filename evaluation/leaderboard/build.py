@@ -4,21 +4,23 @@ Layout of the document (format version 1; all numbers finite, times in steps, ra
 
     format, format_version   "soc-env leaderboard", 1
     created                  ISO 8601, UTC
-    metrics                  names of all metrics, in order; those of `evaluation.metrics`
     boards                   list; teams are ranked with those alone that played the same environment,
                              protocol and number of episodes; by environment, few settings first
       environment              {id, config, sha256} as in an entry
       protocol_version
+      metrics                  list of {name, label, unit, ...}: what the figures are, in order
+      score                    the metric by which teams are ranked
+      reference                the registered team that every other one is compared with; null for none
       episodes_per_seed
-      entries                  list, best mean reward first
-        rank                     1, 2, ...; equal mean rewards share a rank
+      entries                  list, best mean score first
+        rank                     1, 2, ...; equal mean scores share a rank
         file                     name of the entry's file in the folder
         policy, seeds, created, versions, git_revision, machine, wall_clock_seconds, policy_share,
         bootstrap, actions       as in the entry, see `entry.schema.json`
         aggregates               {metric: {mean, mean_interval, iqm, iqm_interval, std}}; an interval is
                                  [low, high], of 95 %; std is null for a single seed
         seed_means               {metric: [mean over the episodes of each evaluation seed]}
-        versus_reference         null for the reference itself, and where no entry of Tuned-SOAR has
+        versus_reference         null for the reference itself, and where no entry of it has
                                  played all evaluation seeds of this one
           file                     of the reference's entry
           differences              as aggregates, of this team's figures less the reference's, episode
@@ -43,17 +45,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation import statistics
-from evaluation.entrants import REFERENCES
 from evaluation.leaderboard.entry import Entry, EntryError, aggregates, read_entry
-from evaluation.metrics import HEADLINES, NAMES, column
 from evaluation.seeds import in_words
 from evaluation.tables import NONE, Table, number, with_interval
+from soc_env.metrics import Metric, Metrics
 
 FORMAT: Final = "soc-env leaderboard"
 FORMAT_VERSION: Final = 1
-REFERENCE: Final = REFERENCES[0]
-"""The registered team that every other one is compared with."""
-
 _COPIED: Final = (
     "policy",
     "seeds",
@@ -94,7 +92,6 @@ def build(folder: Path) -> dict[str, Any]:
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "metrics": list(NAMES),
         "boards": sorted(map(_board, boards.values()), key=_place),
         "refused": refused,
     }
@@ -141,23 +138,25 @@ def probability_of_improvement(
 
 def _board(entries: Sequence[Entry]) -> dict[str, Any]:
     references = [entry for entry in entries if _is_reference(entry)]
-    ranked = sorted(entries, key=lambda entry: (-_mean_reward(entry), entry.path.name))
-    rewards = [_mean_reward(entry) for entry in ranked]
+    scores = sorted((_mean_score(entry) for entry in entries), reverse=True)
     rows = []
-    for entry, reward in zip(ranked, rewards, strict=True):
+    for entry in sorted(entries, key=lambda entry: (-_mean_score(entry), entry.path.name)):
         seed_means = entry.values.mean(axis=1)
         rows.append(
             {
-                "rank": rewards.index(reward) + 1,
+                "rank": scores.index(_mean_score(entry)) + 1,
                 "file": entry.path.name,
                 **{part: entry.document[part] for part in _COPIED},
-                "seed_means": {name: seed_means[:, column(name)].tolist() for name in NAMES},
+                "seed_means": dict(zip(entry.metrics.names, seed_means.T.tolist(), strict=True)),
                 "versus_reference": _versus(entry, references),
             }
         )
-    first = entries[0].document
+    first, scenario = entries[0], entries[0].spec.scenario
     return {
-        **{part: first[part] for part in ("environment", "protocol_version", "episodes_per_seed")},
+        **{part: first.document[part] for part in ("environment", "protocol_version", "episodes_per_seed")},
+        "metrics": first.metrics.to_json(),
+        "score": scenario.score,
+        "reference": _reference(first),
         "entries": rows,
     }
 
@@ -170,7 +169,12 @@ def _place(board: dict[str, Any]) -> tuple[str, int, str, int]:
 
 def _is_reference(entry: Entry) -> bool:
     origin = entry.document["policy"]["origin"]
-    return origin["kind"] == "registered" and origin["name"] == REFERENCE
+    return origin["kind"] == "registered" and origin["name"] == _reference(entry)
+
+
+def _reference(entry: Entry) -> str | None:
+    """The first of the scenario's reference teams."""
+    return next(iter(entry.spec.scenario.references), None)
 
 
 def _versus(entry: Entry, references: Sequence[Entry]) -> dict[str, Any] | None:
@@ -182,17 +186,22 @@ def _versus(entry: Entry, references: Sequence[Entry]) -> dict[str, Any] | None:
     differences = statistics.paired_difference(
         entry.values, entry.evaluation_seeds, reference.values, reference.evaluation_seeds
     )
-    reward = column("reward")
-    rewards = (values.mean(axis=1)[:, reward] for values in (entry.values, reference.values))
+    column, sign = entry.metrics.column(entry.spec.scenario.score), _sign(entry)
+    scores = (sign * values.mean(axis=1)[:, column] for values in (entry.values, reference.values))
     return {
         "file": reference.path.name,
-        "differences": aggregates(differences, entry.training_seeds),
-        "probability_of_improvement": probability_of_improvement(*rewards),
+        "differences": aggregates(differences, entry.training_seeds, entry.metrics),
+        "probability_of_improvement": probability_of_improvement(*scores),
     }
 
 
-def _mean_reward(entry: Entry) -> float:
-    return entry.document["aggregates"]["reward"]["mean"]
+def _mean_score(entry: Entry) -> float:
+    """More is better."""
+    return _sign(entry) * entry.document["aggregates"][entry.spec.scenario.score]["mean"]
+
+
+def _sign(entry: Entry) -> int:
+    return -1 if entry.metrics[entry.spec.scenario.score].better == "lower" else 1
 
 
 def _title(board: dict[str, Any]) -> str:
@@ -206,17 +215,17 @@ def _ranking(board: dict[str, Any], statistic: str, title: str) -> Table:
         (
             str(entry["rank"]),
             _label(entry),
-            *_with_intervals(entry["aggregates"], statistic),
+            *_with_intervals(board, entry["aggregates"], statistic),
         )
         for entry in board["entries"]
     )
     seeds = [seed for entry in board["entries"] for seed in entry["seeds"]["evaluation"]]
     notes = (
         f"{board['episodes_per_seed']:,} episodes for each seed, exactly one a lane, greedy actions; "
-        f"{in_words(seeds)}; evaluation protocol {board['protocol_version']}; ranked by mean reward.",
+        f"{in_words(seeds)}; evaluation protocol {board['protocol_version']}; by mean {board['score']}.",
         "In brackets 95 % bootstrap intervals, over training seeds where there are any, then episodes.",
     )
-    header = ("rank", "team", *HEADLINES.values())
+    header = ("rank", "team", *(metric.heading for metric in _headlines(board)))
     return Table(title, header, cells, notes if statistic == "mean" else (), num_labels=2)
 
 
@@ -232,17 +241,16 @@ def _differences(board: dict[str, Any], title: str) -> Table:
         cells.append(
             (
                 f"{entry['policy']['name']}\nless {names[versus['file']]}",
-                *_with_intervals(versus["differences"], "mean", sign=True),
+                *_with_intervals(board, versus["differences"], "mean", sign=True),
                 f"{number(better['value'], 2)}\n[{low}, {high}]",
             )
         )
     notes = (
         "Episode by episode on the same evaluation seed and lane. An interval without 0 tells the two apart.",
-        "P(better): how likely a seed of the team has a higher mean reward than a seed of the other.",
+        f"P(better): how likely a seed of the team has a better mean {board['score']} than one of the other.",
     )
-    return Table(
-        f"{title}: paired differences", ("team", *HEADLINES.values(), "P(better)"), tuple(cells), notes
-    )
+    header = ("team", *(metric.heading for metric in _headlines(board)), "P(better)")
+    return Table(f"{title}: paired differences", header, tuple(cells), notes)
 
 
 def _label(entry: dict[str, Any]) -> str:
@@ -252,8 +260,16 @@ def _label(entry: dict[str, Any]) -> str:
     return f"{policy['name']}\n{version}{seeds}"
 
 
-def _with_intervals(figures: dict[str, Any], statistic: str, *, sign: bool = False) -> list[str]:
+def _headlines(board: dict[str, Any]) -> tuple[Metric, ...]:
+    return Metrics.from_json(board["metrics"]).headlines
+
+
+def _with_intervals(
+    board: dict[str, Any], figures: dict[str, Any], statistic: str, *, sign: bool = False
+) -> list[str]:
     return [
-        with_interval(figures[name][statistic], figures[name][f"{statistic}_interval"], sign=sign)
-        for name in HEADLINES
+        with_interval(
+            figures[metric.name][statistic], figures[metric.name][f"{statistic}_interval"], sign=sign
+        )
+        for metric in _headlines(board)
     ]

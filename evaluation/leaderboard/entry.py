@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from agent_zoo.files import write_atomically
 from evaluation import statistics
 from evaluation.environments import EnvSpec
-from evaluation.metrics import NAMES
 from evaluation.protocol import PROTOCOL_VERSION
 from evaluation.report import estimate_json
 from evaluation.seeds import evaluation_seeds
 from soc_env.extras import require
+from soc_env.metrics import Metrics
 
 FORMAT: Final = "soc-env leaderboard entry"
 FORMAT_VERSION: Final = 1
@@ -61,6 +61,11 @@ class Entry:
     values: NDArray[np.float64]
 
     @property
+    def metrics(self) -> Metrics:
+        """The last axis of `values`: the entry's own list; entries without one are of their scenario's."""
+        return _metrics(self.document, self.spec)
+
+    @property
     def training_seeds(self) -> tuple[int, ...]:
         """Empty for a team that is not trained."""
         return tuple(self.document["seeds"]["training"])
@@ -82,7 +87,7 @@ class Entry:
             EntryError: one differs; the message names the first.
         """
         stored = self.document["aggregates"]
-        for metric, expected in aggregates(self.values, self.training_seeds).items():
+        for metric, expected in aggregates(self.values, self.training_seeds, self.metrics).items():
             for name, figure in expected.items():
                 given = stored.get(metric, {}).get(name)
                 if not _close(given, figure):
@@ -114,7 +119,8 @@ def read_entry(path: Path) -> Entry:
     if document["bootstrap"] != BOOTSTRAP:
         raise EntryError(f"bootstrap must be {BOOTSTRAP}, got {document['bootstrap']}")
     _check_seeds(document)
-    return Entry(path, document, _checked_spec(document["environment"]), _checked_values(document))
+    spec = _checked_spec(document["environment"])
+    return Entry(path, document, spec, _checked_values(document, _metrics(document, spec)))
 
 
 def write_entry(path: Path, document: dict[str, Any], actions: bytes) -> None:
@@ -163,14 +169,17 @@ def environment_section(spec: EnvSpec) -> dict[str, Any]:
     return {"id": spec.env_id, "config": dict(spec.config), "sha256": digest(everything)}
 
 
-def aggregates(values: NDArray[np.float64], training_seeds: Sequence[int]) -> dict[str, Any]:
+def aggregates(
+    values: NDArray[np.float64], training_seeds: Sequence[int], metrics: Metrics
+) -> dict[str, Any]:
     """By metric: mean and interquartile mean with 95 % intervals, standard deviation over seeds.
 
     Args:
         values: (seeds, episodes, metrics).
         training_seeds: of a trained team, whose seeds are resampled, too.
+        metrics: the last axis of `values`.
     """
-    return estimate_json(statistics.estimate(values, resample_seeds=bool(training_seeds)))
+    return estimate_json(statistics.estimate(values, resample_seeds=bool(training_seeds)), metrics)
 
 
 def digests(document: Mapping[str, Any]) -> dict[str, str]:
@@ -234,13 +243,22 @@ def _checked_spec(section: Mapping[str, Any]) -> EnvSpec:
     return spec
 
 
-def _checked_values(document: Mapping[str, Any]) -> NDArray[np.float64]:
+def _metrics(document: Mapping[str, Any], spec: EnvSpec) -> Metrics:
+    try:
+        return Metrics.from_json(document["metrics"]) if "metrics" in document else spec.scenario.metrics
+    except (TypeError, ValueError) as error:
+        raise EntryError(f"metrics: {error}"[:_MAX_MESSAGE]) from error
+
+
+def _checked_values(document: Mapping[str, Any], metrics: Metrics) -> NDArray[np.float64]:
     episodes = document["episodes"]
-    if set(episodes) != set(NAMES):
-        raise EntryError(f"episodes must have the metrics {', '.join(NAMES)}, got {', '.join(episodes)}")
+    if set(episodes) != set(metrics.names):
+        raise EntryError(
+            f"episodes must have the metrics {', '.join(metrics.names)}, got {', '.join(episodes)}"
+        )
     shape = (len(document["seeds"]["evaluation"]), document["episodes_per_seed"])
     columns = []
-    for name in NAMES:
+    for name in metrics.names:
         lengths = {len(row) for row in episodes[name]}
         if len(episodes[name]) != shape[0] or lengths != {shape[1]}:
             raise EntryError(

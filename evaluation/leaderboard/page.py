@@ -6,8 +6,6 @@ from importlib import resources
 from typing import Any
 
 from evaluation import pages
-from evaluation.leaderboard.build import REFERENCE
-from evaluation.metrics import HEADLINES
 
 
 def render(document: dict[str, Any]) -> str:
@@ -17,5 +15,4 @@ def render(document: dict[str, Any]) -> str:
         document: as `evaluation.leaderboard.build.build` makes it.
     """
     template = resources.files("evaluation.leaderboard").joinpath("page.html")
-    data = {"leaderboard": document, "headlines": HEADLINES, "reference": REFERENCE}
-    return pages.fill(template, "Leaderboard of soc-env", data)
+    return pages.fill(template, "Leaderboard of soc-env", {"leaderboard": document})

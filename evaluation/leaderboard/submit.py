@@ -26,9 +26,9 @@ from evaluation.leaderboard.entry import (
     environment_section,
     write_entry,
 )
-from evaluation.metrics import NAMES, column
 from evaluation.protocol import PROTOCOL_VERSION, Progress
 from evaluation.provenance import file_sha256, git_revision, package_versions
+from soc_env.metrics import LENGTH
 from soc_env.policy import TeamPolicy
 
 
@@ -81,7 +81,7 @@ def submit(
     row = replace(row, entrant=entrant)  # which holds no recordings, nor the policies in them
     if row.values is None:
         return Submission(row, None)
-    lengths = row.values[:, :, column("length")].astype(int)
+    lengths = row.values[:, :, row.metrics.column(LENGTH.name)].astype(int)
     blocks = zip(row.seeds, recordings, lengths, strict=True)
     actions = pack({seed: recording.played(steps) for seed, recording, steps in blocks})
 
@@ -95,7 +95,8 @@ def submit(
         "environment": environment_section(spec),
         "seeds": {"training": list(entrant.training_seeds), "evaluation": list(row.seeds)},
         "episodes_per_seed": num_episodes,
-        "aggregates": aggregates(row.values, entrant.training_seeds),
+        "metrics": row.metrics.to_json(),
+        "aggregates": aggregates(row.values, entrant.training_seeds, row.metrics),
         "bootstrap": BOOTSTRAP,
         "versions": package_versions(),
         "git_revision": git_revision(),
@@ -103,7 +104,9 @@ def submit(
         "wall_clock_seconds": round(row.seconds, 2),
         "policy_share": round(sum(recording.seconds for recording in recordings) / row.seconds, 4),
         "actions": {"file": path.with_suffix(".npz").name, "sha256": hashlib.sha256(actions).hexdigest()},
-        "episodes": {metric: _numbers(row.values[:, :, column(metric)].tolist()) for metric in NAMES},
+        "episodes": {
+            name: _numbers(row.values[:, :, place].tolist()) for place, name in enumerate(row.metrics.names)
+        },
     }
     try:
         written = write(path, document, actions) is not False

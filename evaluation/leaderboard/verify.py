@@ -18,8 +18,8 @@ from evaluation.leaderboard import policy_check
 from evaluation.leaderboard.actions import PlayedActions, unpack
 from evaluation.leaderboard.entry import Entry, EntryError
 from evaluation.leaderboard.replay import Replay, play_again
-from evaluation.metrics import NAMES, column
 from evaluation.protocol import Progress
+from soc_env.metrics import LENGTH
 
 Bar = Callable[[str, int], Progress]
 
@@ -82,7 +82,7 @@ def _read_actions(entry: Entry) -> dict[int, PlayedActions]:
                 f"actions of evaluation seed {seed} must be of {entry.num_episodes} episodes, "
                 f"got {len(block.lengths)}"
             )
-        lengths = entry.values[index, :, column("length")]
+        lengths = entry.values[index, :, entry.metrics.column(LENGTH.name)]
         differ = np.flatnonzero(block.lengths != lengths)
         if differ.size:
             lane = int(differ[0])
@@ -99,6 +99,6 @@ def _check_figures(entry: Entry, index: int, replayed: NDArray[np.float64]) -> N
         lane, metric = (int(place) for place in differ[0])
         stored, found = (float(values[lane, metric]) for values in (entry.values[index], replayed))
         raise EntryError(
-            f"evaluation seed {entry.evaluation_seeds[index]}, episode {lane}: {NAMES[metric]} is "
-            f"{stored} in the entry, {found} in the replay"
+            f"evaluation seed {entry.evaluation_seeds[index]}, episode {lane}: "
+            f"{entry.metrics.names[metric]} is {stored} in the entry, {found} in the replay"
         )

@@ -10,9 +10,9 @@ from gymnasium import spaces
 
 from evaluation.checks import StrictPolicy
 from evaluation.environments import EnvSpec
-from evaluation.metrics import METRICS
 from evaluation.trajectories import Trajectory
 from soc_env.contract import Scenario
+from soc_env.metrics import RETURN
 from soc_env.policy import TeamPolicy
 from soc_env.rendering import Snapshot
 from soc_env.team import Actions, Observations, action_spaces
@@ -98,8 +98,6 @@ def _play(act: Callable[[Observations], Actions], spec: EnvSpec, seed: int, lane
         total += rewards[agent]
         moments.append(env.snapshot())
     measured = infos[agent]["episode_metrics"]
-    figures = {
-        metric.name: (total if metric.source is None else measured[metric.source]) * metric.factor
-        for metric in METRICS
-    }
+    metrics = spec.scenario.metrics
+    figures = dict(zip(metrics.names, metrics.figures({**measured, RETURN: total}), strict=True))
     return Episode(tuple(moments), figures, spec, seed, lane)

@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 
 from evaluation import pages
-from evaluation.metrics import HEADLINES
 from evaluation.replay.episode import Episode
 from soc_env.rendering.actions import action_bars, last_verdict
 from soc_env.rendering.hosts import STATE_LABELS, HostState, count_states, gather_hosts
@@ -61,9 +60,7 @@ def page_data(episode: Episode, team: str) -> dict[str, Any]:
         "agents": [_agent(last, agent) for agent in AGENTS],
         "verdicts": [verdict.name.lower() for verdict in Verdict],
         "figures": [
-            [HEADLINES.get(name, _words(name)), value]
-            for name, value in episode.figures.items()
-            if name != "final_attack_phase"  # which is to be seen
+            [metric.heading, episode.figures[metric.name]] for metric in episode.spec.scenario.metrics
         ],
         "moments": [
             _moment(now, episode.moments[max(0, index - 1)]) for index, now in enumerate(episode.moments)

@@ -11,12 +11,12 @@ from typing import Any, Final
 import numpy as np
 
 from evaluation.environments import measuring_command
-from evaluation.metrics import HEADLINES
 from evaluation.provenance import package_versions
 from evaluation.statistics import std_over_seeds
 from evaluation.sweep.display import as_time
 from evaluation.sweep.schedule import Run
 from evaluation.tables import NONE, Table, with_deviation
+from soc_env.scenarios import find_scenario
 
 FORMAT_VERSION: Final = 1
 _PACKAGES: Final = ("soc-env", "numpy", "numba", "torch", "ray")
@@ -31,12 +31,16 @@ def by_folder(runs: Sequence[Run]) -> dict[Path, list[Run]]:
 
 
 def summary_table(runs: Sequence[Run]) -> Table:
-    """The end of training, over the seeds that are done."""
+    """The end of training, over the seeds that are done.
+
+    Of runs in several scenarios the columns are the headlines of all of them.
+    """
     rows = []
+    headlines = _headlines(runs)
     for folder, own in by_folder(runs).items():
         metrics = [_metrics(run) for run in own if run.job.done]
         logged = [entry["last_2000_episodes"] for entry in metrics]
-        figures = [_over_seeds([entry[name] for entry in logged]) for name in HEADLINES]
+        figures = [_over_seeds([entry[name] for entry in logged if name in entry]) for name in headlines]
         time = as_time(sum(entry["seconds"] for entry in metrics)) if metrics else NONE
         # The learner, and below it a line for each change: names are wide, and so is the table.
         name = folder.name.replace("@", ",").replace(",", "\n")
@@ -45,7 +49,14 @@ def summary_table(runs: Sequence[Run]) -> Table:
         "Mean ± standard deviation over seeds of the last 2,000 training episodes, or of all where there "
         "are fewer; exploring as in training.",
     )
-    return Table("The end of training", ("runs", "done", *HEADLINES.values(), "time"), tuple(rows), notes)
+    return Table("The end of training", ("runs", "done", *headlines.values(), "time"), tuple(rows), notes)
+
+
+def _headlines(runs: Sequence[Run]) -> dict[str, str]:
+    """{name: heading} of what tables show of the runs' scenarios."""
+    scenarios = dict.fromkeys(str(run.job.config["env_id"]) for run in runs)
+    found = (find_scenario(env_id).metrics.headlines for env_id in scenarios)
+    return {metric.name: metric.heading for metrics in found for metric in metrics}
 
 
 def to_json(runs: Sequence[Run], backend: str, seconds: float, created: str) -> dict[str, Any]:
