@@ -18,7 +18,6 @@ pytest.importorskip("torch")
 
 from matplotlib.container import BarContainer, ErrorbarContainer
 
-from agent_zoo.columns import METRIC_COLUMNS
 from agent_zoo.files import write_json_atomically
 from agent_zoo.learning.run_directory import RunDirectory
 from evaluation import cli, paper
@@ -34,7 +33,7 @@ from evaluation.report import Results
 from evaluation.seeds import evaluation_seeds
 from evaluation.sweep.plan import Variant, parse_axis
 from tests.refusals import refused
-from tests.soc_v0_metrics import HEADLINES, NAMES, column
+from tests.soc_v0_metrics import HEADLINES, METRICS, NAMES, column
 
 Floats = NDArray[np.float64]
 
@@ -54,9 +53,9 @@ def write_run(run_dir: Path, seed: int, rewards: Sequence[float] | Floats, *, co
     """A training run whose episodes had these rewards."""
     with RunDirectory(
         run_dir, Config(), learner=run_dir.parent.name.partition("@")[0], seed=seed,
-        num_episodes=len(rewards), checkpoint_seconds=1e9, resume=False,
+        metrics=METRICS, num_episodes=len(rewards), checkpoint_seconds=1e9, resume=False,
     ) as run:  # fmt: skip
-        metrics = {source: np.ones(len(rewards)) for source, _ in METRIC_COLUMNS.values()}
+        metrics = {metric.source: np.ones(len(rewards)) for metric in METRICS}
         metrics["episode_return"] = np.asarray(rewards)
         ended = np.ones(len(rewards), bool)
         run.episodes.record({"final_info": {"episode_metrics": metrics, "_episode_metrics": ended}}, step=1)

@@ -18,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_zoo import files, output_lock
-from agent_zoo.columns import METRIC_COLUMNS
 from agent_zoo.learning import checkpoint
 from agent_zoo.learning.config import ConfigError, from_mapping, read_yaml, to_yaml, with_overrides
 from agent_zoo.learning.episode_log import (
@@ -31,6 +30,7 @@ from agent_zoo.learning.networks import mlp
 from agent_zoo.learning.rollout import Rollout, generalized_advantages
 from agent_zoo.learning.run_directory import RunDirectory, completed
 from soc_env.seeds import EVALUATION_SEEDS, TRAINING_SEEDS, check_evaluation_seed, check_training_seed
+from tests.soc_v0_metrics import METRICS, NAMES
 
 # Advantages
 
@@ -243,7 +243,7 @@ def test_what_was_written_stays_written_where_folders_cannot_be_synced(
     with monkeypatch.context() as patch:
         patch.setattr(files.os, "fsync", no_sync)
         files.write_atomically(tmp_path / "network", b"content")
-        log = EpisodeLog(tmp_path / "episodes.csv", limit=3)
+        log = EpisodeLog(tmp_path / "episodes.csv", METRICS, limit=3)
         log.record(finished(1, [0], 1.0), step=1)
         assert log.sync() == (tmp_path / "episodes.csv").read_bytes()
         log.close()
@@ -375,7 +375,7 @@ def test_an_optimizer_goes_on_as_if_never_saved() -> None:
 def finished(lanes: int, ended: list[int], reward: float) -> dict[str, Any]:
     """The info of a vector step in which the episodes of some lanes ended."""
     mask = np.isin(np.arange(lanes), ended)
-    metrics = {name: np.full(lanes, reward) for name, _ in METRIC_COLUMNS.values()}
+    metrics = {metric.source: np.full(lanes, reward) for metric in METRICS}
     return {"final_info": {"episode_metrics": metrics, "_episode_metrics": mask}, "_final_info": mask}
 
 
@@ -385,6 +385,7 @@ def open_run(path: Path, seed: int = 1, resume: bool = False, config: Settings |
         config or from_mapping(Settings, VALUES),
         learner="toy",
         seed=seed,
+        metrics=METRICS,
         num_episodes=5,
         checkpoint_seconds=60,
         resume=resume,
@@ -392,23 +393,23 @@ def open_run(path: Path, seed: int = 1, resume: bool = False, config: Settings |
 
 
 def test_the_csv_has_one_row_for_each_finished_episode(tmp_path: Path) -> None:
-    log = EpisodeLog(tmp_path / "episodes.csv", limit=3)
+    log = EpisodeLog(tmp_path / "episodes.csv", METRICS, limit=3)
     log.record({}, step=4)
     log.record(finished(4, [1, 3], 0.5), step=8)
     log.record(finished(4, [0, 2], 2.0), step=12)
     log.sync()
     with open(tmp_path / "episodes.csv", newline="") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == list(COLUMNS)
+    assert rows[0] == [*COLUMNS, *NAMES]
     assert [row[:4] for row in rows[1:]] == [
         ["1", "8", "1", "0.5"],
         ["2", "8", "3", "0.5"],
         ["3", "12", "0", "2"],
     ]
-    assert rows[1][COLUMNS.index("fpr_percent")] == "50"
+    assert rows[1][rows[0].index("fpr_percent")] == "50"
     assert log.full
     assert log.recent_return == pytest.approx(1.0)
-    assert summarize_episodes(tmp_path / "episodes.csv", last=2)["reward"] == pytest.approx(1.25)
+    assert summarize_episodes(tmp_path / "episodes.csv", METRICS, last=2)["reward"] == pytest.approx(1.25)
     log.close()
 
 

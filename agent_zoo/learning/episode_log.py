@@ -1,4 +1,4 @@
-"""`episodes.csv`: one row for each finished training episode, in the paper's columns."""
+"""`episodes.csv`: one row for each finished training episode, a column for each of the scenario's metrics."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from agent_zoo.columns import METRIC_COLUMNS
 from agent_zoo.files import sync_file, write_atomically
+from soc_env.metrics import Metrics
 
-COLUMNS: Final = ("episode", "step", "lane", *METRIC_COLUMNS)
+COLUMNS: Final = ("episode", "step", "lane")
+"""Before those of the metrics."""
+
 RECENT: Final = 100
 """Episodes in the mean that the progress bar and TensorBoard show."""
 
@@ -30,18 +32,20 @@ class EpisodeLog:
         limit: rows at most; further episodes are not recorded.
     """
 
-    def __init__(self, path: Path, *, limit: int, content: bytes = b"") -> None:
+    def __init__(self, path: Path, metrics: Metrics, *, limit: int, content: bytes = b"") -> None:
         """Open the log at `path` with `content`, which a checkpoint has kept; without any, begin anew.
 
         Where the file that is there does not begin with it, a warning is logged.
         """
-        self.limit, self._path = limit, path
+        self.limit, self._path, self._metrics = limit, path, metrics
         if content and not _begins_with(path, content):
             _log.warning("%s is gone or was changed: it is restored from the checkpoint", path)
         rows = _rows(content)
         self.count = len(rows)
-        self._recent: deque[float] = deque((row["reward"] for row in rows[-RECENT:]), maxlen=RECENT)
-        self._open(content or (",".join(COLUMNS) + "\n").encode())
+        self._recent: deque[float] = deque(
+            (row[metrics.reward.name] for row in rows[-RECENT:]), maxlen=RECENT
+        )
+        self._open(content or (",".join((*COLUMNS, *metrics.names)) + "\n").encode())
 
     def _open(self, content: bytes) -> None:
         write_atomically(self._path, content)
@@ -67,14 +71,14 @@ class EpisodeLog:
         final = info.get("final_info")
         if final is None:
             return
-        metrics = final["episode_metrics"]
+        figures = np.stack(self._metrics.figures(final["episode_metrics"]), -1).astype(np.float64)
+        reward = self._metrics.column(self._metrics.reward.name)
         for lane in np.flatnonzero(final["_episode_metrics"]):
             if self.full:
                 return
             self.count += 1
-            values = [float(metrics[name][lane]) * scale for name, scale in METRIC_COLUMNS.values()]
-            self._recent.append(values[0])
-            self._writer.writerow([self.count, step, lane, *map(_plain, values)])
+            self._recent.append(float(figures[lane, reward]))
+            self._writer.writerow([self.count, step, lane, *map(_plain, figures[lane].tolist())])
 
     def sync(self) -> bytes:
         """Bring every row to the disk and return the whole file."""
@@ -116,7 +120,7 @@ def _begins_with(path: Path, content: bytes) -> bool:
         return False
 
 
-def summarize_episodes(path: Path, last: int = 2000) -> dict[str, float]:
-    """Mean of every metric column over the last rows: the paper's protocol takes 2,000 of 10,000."""
+def summarize_episodes(path: Path, metrics: Metrics, last: int = 2000) -> dict[str, float]:
+    """Mean of every metric over the last rows: the paper's protocol takes 2,000 of 10,000."""
     rows = read_episodes(path)[-last:]
-    return {column: float(np.mean([row[column] for row in rows])) for column in METRIC_COLUMNS}
+    return {column: float(np.mean([row[column] for row in rows])) for column in metrics.names}

@@ -16,6 +16,7 @@ from agent_zoo.learning.checkpoint import Tensors
 from agent_zoo.learning.episode_log import EpisodeLog
 from agent_zoo.learning.progress import EpisodeProgress
 from agent_zoo.learning.run_directory import RunDirectory, completed
+from soc_env.scenarios import find_scenario
 
 _log = logging.getLogger(__name__)
 
@@ -125,6 +126,7 @@ def run(
             config,
             learner=name,
             seed=seed,
+            metrics=find_scenario(config.env_id).metrics,
             num_episodes=config.num_episodes,
             checkpoint_seconds=config.checkpoint_seconds,
             resume=resume,

@@ -36,6 +36,7 @@ from agent_zoo.learning.config import ConfigError, flattened, read_yaml, to_mapp
 from agent_zoo.learning.episode_log import EpisodeLog, summarize_episodes
 from agent_zoo.output_lock import hold_folder
 from soc_env.extras import require
+from soc_env.metrics import Metrics
 
 require("tensorboard", extra="zoo", purpose="agent_zoo")
 
@@ -61,6 +62,7 @@ class RunDirectory:
         *,
         learner: str,
         seed: int,
+        metrics: Metrics,
         num_episodes: int,
         checkpoint_seconds: float,
         resume: bool,
@@ -72,6 +74,7 @@ class RunDirectory:
             config: the learner's config dataclass.
             learner: its name, for instance "single-drl".
             seed: the training seed.
+            metrics: the columns of the CSV.
             num_episodes: rows of the finished CSV.
             checkpoint_seconds: least time between two checkpoints.
             resume: go on with a run that is there; one that is not there starts.
@@ -82,7 +85,7 @@ class RunDirectory:
             CheckpointError: it has checkpoints, but none is whole.
             OutputError: the directory cannot be written, or another process writes to it.
         """
-        self.path = Path(path)
+        self.path, self._metrics = Path(path), metrics
         self._identity = {"learner": learner, "seed": seed}
         with ExitStack() as stack:
             stack.enter_context(hold_folder(self.path))
@@ -107,7 +110,7 @@ class RunDirectory:
         about = found.rest if found else {"step": 0, "seconds": 0.0}
         self.step, self._earlier_seconds = int(about["step"]), about["seconds"]
         log = found.log if found else b""
-        self.episodes = EpisodeLog(self.path / "episodes.csv", limit=num_episodes, content=log)
+        self.episodes = EpisodeLog(self.path / "episodes.csv", self._metrics, limit=num_episodes, content=log)
 
     @property
     def _checkpoints(self) -> Path:
@@ -126,7 +129,10 @@ class RunDirectory:
             _check_same(self.path, config, self._identity)
             return
         write_atomically(self.path / "config.yaml", to_yaml(config).encode())
-        write_json_atomically(self.path / "run.json", {**self._identity, "versions": _versions()})
+        write_json_atomically(
+            self.path / "run.json",
+            {**self._identity, "metrics": self._metrics.to_json(), "versions": _versions()},
+        )
 
     def log(self, step: int, scalars: Mapping[str, float]) -> None:
         """Write scalars to TensorBoard."""
@@ -156,7 +162,7 @@ class RunDirectory:
             "episodes": self.episodes.count,
             "steps": step,
             "seconds": round(self.seconds, 3),
-            "last_2000_episodes": summarize_episodes(self.path / "episodes.csv"),
+            "last_2000_episodes": summarize_episodes(self.path / "episodes.csv", self._metrics),
         }
         write_json_atomically(self.path / "metrics.json", summary)
         shutil.rmtree(self._checkpoints, ignore_errors=True)
