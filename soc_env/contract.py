@@ -26,8 +26,8 @@ from soc_env.faces.joint import TeamJointEnv
 from soc_env.faces.parallel import TeamParallelEnv
 from soc_env.faces.vector import TeamVectorEnv
 from soc_env.metrics import Metrics
-from soc_env.rendering.snapshot import Snapshot
-from soc_env.team import AGENTS, Actions, Observations
+from soc_env.rendering.snapshot import Fact, Snapshot
+from soc_env.team import AGENTS, CONTROL_SLICES, COORDINATOR, TRIAGE, Actions, Observations
 
 
 class TeamLanes(Protocol):
@@ -138,8 +138,8 @@ class TrainingScenario(ABC):
 class Scenario(TrainingScenario):
     """A scenario on the engine; an instance has a config.
 
-    Subclasses give at least `env_id`, `config_class`, `metrics`, `kernels`, `fields`, `state_fields`,
-    `allocate` and `snapshot`.
+    Subclasses give at least `env_id`, `config_class`, `metrics`, `kernels`, `fields`, `state_fields` and
+    `allocate`.
 
     Attributes:
         config_class: a frozen dataclass of fields made, and checked, by `soc_env.engine.options`.
@@ -186,9 +186,40 @@ class Scenario(TrainingScenario):
         """
         return {metric.source: arrays.lanes[metric.source][lanes] for metric in self.metrics}
 
-    @abstractmethod
-    def snapshot(self, arrays: Arrays, lane: int, controls: np.ndarray, verdict: int) -> Snapshot:
-        """One lane as a picture shows it; the last step's actions come from the engine."""
+    def snapshot(
+        self, arrays: Arrays, lane: int, controls: np.ndarray, verdict: int, reward: float
+    ) -> Snapshot:
+        """One lane as a picture shows it; the last step's actions and reward come from the engine.
+
+        By default the state, entry by entry; the records `arrays.lanes` must have `step` and `episode_return`
+        then, and the config `max_steps`.
+        """
+        now, started = arrays.lanes[lane], int(arrays.lanes[lane]["step"]) > 0
+        state, active = np.zeros((lane + 1, *self.state_space.shape), np.float32), np.arange(lane + 1) == lane
+        self.kernels.write_state(self.parameters, arrays, active, state, lane, lane + 1)
+        actions: dict[str, Any] = {agent: controls[part] for agent, part in CONTROL_SLICES.items()}
+        return Snapshot(
+            env_id=self.env_id,
+            step=int(now["step"]),
+            max_steps=self.config.max_steps,
+            segments=(),
+            phases=(),
+            phase=0,
+            phase_steps=0,
+            alerts=(),
+            queue_capacity=0,
+            directive=controls[CONTROL_SLICES[COORDINATOR]],
+            actions={**actions, TRIAGE: verdict} if started else {},
+            action_groups=self.action_groups,
+            reward=reward,
+            reward_terms={},
+            episode_return=float(now["episode_return"]),
+            outcome="time limit" if now["step"] >= self.config.max_steps else None,
+            facts=tuple(
+                Fact(field.name, float(state[lane, field.start]), field.low, field.high)
+                for field in self.state_fields()
+            ),
+        )
 
     def parallel_env(self, *, render_mode: str | None = None) -> TeamParallelEnv:
         """The PettingZoo parallel environment; `render_mode`: None, "human", "rgb_array" or "ansi"."""

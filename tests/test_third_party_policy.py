@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("jsonschema")
 
+from tests.installed import install, run_python
+
 TEMPLATE = Path(__file__).parent.parent / "examples" / "third_party_policy"
 pytestmark = pytest.mark.install
-
-
-def run(*arguments: str | Path, folder: Path, packages: Path | None = None) -> str:
-    """What Python prints with these arguments, and with `packages` on its path."""
-    done = subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(packages or "")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +27,12 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def packages(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder where the package is installed, beside what this environment has."""
-    folder = tmp_path_factory.mktemp("packages")
-    here_only = ("--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check")
-    run("-m", "pip", "install", *here_only, "--target", folder, source, folder=source)
-    return folder
+    return install(source, tmp_path_factory.mktemp("packages"))
 
 
 def test_its_own_tests_pass(source: Path, packages: Path) -> None:
     own = ("-c", source / "pyproject.toml", "-p", "no:cacheprovider")
-    assert "passed" in run("-m", "pytest", *own, "tests", folder=source, packages=packages)
+    assert "passed" in run_python("-m", "pytest", *own, "tests", folder=source, packages=packages)
 
 
 def test_the_guide_leads_to_a_place_on_the_leaderboard(packages: Path, tmp_path: Path) -> None:
@@ -59,7 +41,7 @@ def test_the_guide_leads_to_a_place_on_the_leaderboard(packages: Path, tmp_path:
     for command in re.findall(r"^soc-env (.+)$", guide, re.MULTILINE):
         few = ("--episodes", "20") if re.match("evaluate|leaderboard submit", command) else ()
         arguments = ("-m", "evaluation.cli", *shlex.split(command), *few)
-        printed += run(*arguments, folder=tmp_path, packages=packages)
+        printed += run_python(*arguments, folder=tmp_path, packages=packages)
     assert "entries/patient-soar.json: verified: 100 episodes replayed exactly; its policy acts" in printed
     board = json.loads((tmp_path / "board" / "leaderboard.json").read_text("utf-8"))
     first, second = board["boards"][0]["entries"]
@@ -74,4 +56,4 @@ def test_the_guide_leads_to_a_place_on_the_leaderboard(packages: Path, tmp_path:
 
 def test_it_is_no_team_where_it_is_not_installed(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="got 'patient-soar'"):
-        run("-m", "evaluation.cli", "evaluate", "patient-soar", folder=tmp_path)
+        run_python("-m", "evaluation.cli", "evaluate", "patient-soar", folder=tmp_path)

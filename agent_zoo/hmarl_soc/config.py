@@ -6,7 +6,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent_zoo.learning.config import check, flattened, to_mapping
+from agent_zoo.learning.config import ConfigError, check, flattened, to_mapping
+from agent_zoo.learning.segments import shared_family
+from soc_env.contract import TrainingScenario
+from soc_env.team import HUNTER, RESPONDER
 
 
 @dataclass(frozen=True)
@@ -229,6 +232,23 @@ class Config:
             check(rollout % divisor == 0, "coordinator.rollout_steps", rollout, expectation)
         expectation = f"at least coordinator.interval = {self.coordinator.interval}"
         check(rollout >= self.coordinator.interval, "coordinator.rollout_steps", rollout, expectation)
+
+    def check_scenario(self, scenario: TrainingScenario) -> None:
+        """Check that a scenario has what the team's networks and costs speak of.
+
+        Raises:
+            ConfigError: it lacks something; the message says what.
+        """
+        for agent in (HUNTER, RESPONDER):
+            if shared_family(scenario, agent) is None:
+                raise ConfigError(
+                    f"hmarl-soc needs a scenario in which {agent} sets the same numbers for each member of a "
+                    f"family and sees entries of each (action_groups, fields), and {scenario.env_id} has none"
+                )
+        told = scenario.head_truth in [field.name for field in scenario.state_fields()]
+        expectation = f"0 on {scenario.env_id}, whose state does not say whether the alert at hand is true"
+        cost = self.triage.false_escalation_cost
+        check(told or cost == 0, "triage.false_escalation_cost", cost, expectation)
 
 
 _COUNTS = {

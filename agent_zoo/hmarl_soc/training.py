@@ -155,6 +155,7 @@ class TeamTraining:
 
     def __init__(self, config: Config, seed: int) -> None:
         self.config = config
+        config.check_scenario(scenario_of(config))
         self.env = make_env(config)
         start = load_start(HMARLSOC, config, ("hidden_sizes", "action_scale"))
         if start is None:

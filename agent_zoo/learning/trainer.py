@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from agent_zoo.learning.config import from_mapping, merged, read_yaml, with_overrides
-from agent_zoo.learning.environment import check_device, check_env
+from agent_zoo.learning.environment import check_device, check_env, scenario_of
 
 
 class TrainFunction(Protocol):
@@ -66,10 +66,13 @@ class Trainer:
             device: whether this machine must have the device that the config names.
 
         Raises:
-            ConfigError: there is no such environment, setting of it, or device.
+            ConfigError: there is no such environment, setting or device, or the scenario lacks what the
+                learner needs.
             ImportError: the environment needs something that is not installed.
         """
         check_env(config)
+        if hasattr(config, "check_scenario"):
+            config.check_scenario(scenario_of(config))
         if device and hasattr(config, "device"):
             check_device(config.device)
 

@@ -134,7 +134,9 @@ class Engine:
 
     def snapshot(self, lane: int = 0) -> Snapshot:
         """One lane as a picture shows it."""
-        return self.scenario.snapshot(self.arrays, lane, self.controls[lane], int(self.verdicts[lane]))
+        return self.scenario.snapshot(
+            self.arrays, lane, self.controls[lane], int(self.verdicts[lane]), float(self.rewards[lane])
+        )
 
     def save_state(self) -> dict[str, np.ndarray]:
         """Copies of all arrays that the future depends on, as raw bytes or plain numbers, by name."""

@@ -41,9 +41,12 @@ class FrameRenderer:
         canvas = self._canvas
         canvas.clear()
         _draw_heading(canvas, snapshot)
-        _draw_phases(canvas, snapshot, canvas.rect(MARGIN, 60, WIDTH - 2 * MARGIN, 44))
-        draw_network(canvas, snapshot, canvas.rect(MARGIN, 116, 810, 416))
-        _draw_alerts(canvas, snapshot, canvas.rect(WIDTH - MARGIN - 344, 116, 344, 256))
+        if snapshot.phases:
+            _draw_phases(canvas, snapshot, canvas.rect(MARGIN, 60, WIDTH - 2 * MARGIN, 44))
+        draw_middle = draw_network if snapshot.segments else _draw_facts
+        draw_middle(canvas, snapshot, canvas.rect(MARGIN, 116, 810, 416))
+        if snapshot.queue_capacity:
+            _draw_alerts(canvas, snapshot, canvas.rect(WIDTH - MARGIN - 344, 116, 344, 256))
         _draw_reward(canvas, snapshot, canvas.rect(WIDTH - MARGIN - 344, 382, 344, 150))
         draw_team(canvas, snapshot, canvas.rect(MARGIN, 542, WIDTH - 2 * MARGIN, HEIGHT - 542 - MARGIN))
         return canvas.pixels()
@@ -57,7 +60,8 @@ def _draw_heading(canvas: Canvas, snapshot: Snapshot) -> None:
     hosts = sum(len(segment.compromised) for segment in snapshot.segments)
     compromised = sum(int(segment.compromised.sum()) for segment in snapshot.segments)
     x += 146
-    x += canvas.text(f"{compromised:,} of {hosts:,} hosts compromised", x, y, size=c.TITLE) + 26
+    if hosts:
+        x += canvas.text(f"{compromised:,} of {hosts:,} hosts compromised", x, y, size=c.TITLE) + 26
     right = WIDTH - MARGIN
     right -= canvas.text(signed(snapshot.episode_return), right, y, size=38, anchor="midright") + 10
     right -= canvas.text("return", right, y, size=c.TITLE, colour=c.FAINT, anchor="midright") + 26
@@ -91,6 +95,17 @@ def _draw_phases(canvas: Canvas, snapshot: Snapshot, area: Any) -> None:
         if present:
             words = f"the attacker is here, {steps(snapshot.phase_steps)}"
             canvas.text(words, x, middle + 9, size=c.SMALL, colour=ink, anchor="center", room=room)
+
+
+def _draw_facts(canvas: Canvas, snapshot: Snapshot, area: Any) -> None:
+    """A bar for each, where there is no network."""
+    canvas.box(area, c.PANEL, radius=8)
+    pitch = min(34.0, (area.height - 30) / max(1, len(snapshot.facts)))
+    for index, fact in enumerate(snapshot.facts):
+        y = area.y + 28 + index * pitch
+        canvas.text(fact.name, area.x + 16, y, room=330)
+        canvas.bar(canvas.rect(area.x + 360, y - 7, 340, 14), fact.fraction, c.SKY)
+        canvas.text(f"{fact.value:.3f}", area.right - 16, y, anchor="midright")
 
 
 def _draw_alerts(canvas: Canvas, snapshot: Snapshot, area: Any) -> None:

@@ -46,16 +46,31 @@ class AlertView:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """One named number of the truth, with the least and the most that it can be."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+    @property
+    def fraction(self) -> float:
+        """Where it lies from least (0) to most (1)."""
+        return (self.value - self.low) / max(1e-9, self.high - self.low)
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """One moment of an episode, as a person would want to see it.
 
     Attributes:
         env_id: for instance "soc_v0".
         step, max_steps: steps taken and the episode's limit.
-        segments: the network.
+        segments: the network; empty where there is none, and `facts` are shown in its place.
         phases: the attacker's phases in order, for instance "Reconnaissance T1595".
         phase: index of the present one; phase_steps: steps spent in it.
-        alerts: the queue, oldest first; queue_capacity: its bound.
+        alerts: the queue, oldest first; queue_capacity: its bound, 0 where there is no queue.
         directive: float (8,), the coordinator's directive in force.
         actions: the last step's action of each agent (float arrays, an int verdict for the triage),
             clipped as the rules say; empty after a reset.
@@ -65,6 +80,7 @@ class Snapshot:
             coordinator's speak of `directive`.
         reward: the last step's; reward_terms: its terms by name, weights applied, summing to it.
         episode_return: sum of rewards so far.
+        facts: what there is to say of the moment where there is no network to draw.
         outcome: None while the episode runs, else for instance "contained", "exfiltrated", "time limit".
     """
 
@@ -84,3 +100,4 @@ class Snapshot:
     reward_terms: Mapping[str, float]
     episode_return: float
     outcome: str | None
+    facts: tuple[Fact, ...] = ()

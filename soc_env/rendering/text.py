@@ -34,7 +34,14 @@ _STATE_MARKS: Final = {
 
 def render_text(snapshot: Snapshot) -> str:
     """The snapshot in lines of at most 100 characters (escape codes not counted), no newline at the end."""
-    blocks = (_heading, _attack, _network, _queue, _actions, _reward)
+    blocks = (
+        _heading,
+        *([_attack] if snapshot.phases else []),
+        _network if snapshot.segments else _facts,
+        *([_queue] if snapshot.queue_capacity else [_verdict]),
+        _actions,
+        _reward,
+    )
     return "\n".join(line.rstrip() for block in blocks for line in block(snapshot))
 
 
@@ -138,6 +145,20 @@ def _legend() -> str:
 
 def _count(count: int, width: int, state: HostState) -> str:
     return _paint(f"{count:{width}d}", _STATE_MARKS[state][1] if count else _DIM)
+
+
+def _facts(snapshot: Snapshot) -> list[str]:
+    """A bar for each, where there is no network."""
+    lines = ["", _title("NOW")] if snapshot.facts else []
+    for fact in snapshot.facts:
+        lines.append(f"  {_fit(fact.name, 40)} {_bar(fact.fraction, 30)} {fact.value:8.3f}")
+    return lines
+
+
+def _verdict(snapshot: Snapshot) -> list[str]:
+    verdict = last_verdict(snapshot)
+    said = "no verdict yet" if verdict is None else verdict.name.lower()
+    return ["", _title("TRIAGE") + said]
 
 
 def _queue(snapshot: Snapshot) -> list[str]:

@@ -97,7 +97,9 @@ class SocV0(Scenario):
             "attack_phase": lane["phase"].astype(np.int64),
         }
 
-    def snapshot(self, arrays: Arrays, lane: int, controls: np.ndarray, verdict: int) -> Snapshot:
+    def snapshot(
+        self, arrays: Arrays, lane: int, controls: np.ndarray, verdict: int, reward: float
+    ) -> Snapshot:
         """One lane as a picture shows it."""
         now, config = arrays.lanes[lane], self.config
         actions = self._actions(controls, verdict) if now["step"] else {}
