@@ -12,9 +12,14 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final, NamedTuple
 
+from soc_env import soc_v0
+
 SEEDS: Final = (42, 123, 456, 789, 1024)
 TRAINING_EPISODES: Final = 10_000
 TAIL_EPISODES: Final = 2_000
+
+HEADLINES: Final = {metric.name: metric.heading for metric in soc_v0.SCENARIO.metrics.headlines}
+"""What its Table II shows, and how axes and headers name it."""
 
 
 class Published(NamedTuple):

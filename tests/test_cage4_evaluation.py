@@ -29,11 +29,12 @@ from evaluation.checks import PolicyError
 from evaluation.cli import main
 from evaluation.commands import transfer
 from evaluation.entrants import Entrant
+from soc_env.seeds import CAGE4_SEED
 from soc_env.team import Actions
 from tests.refusals import refused
 from tests.test_cage4_interface import recorded
 
-SEED = 1_000_000_000
+SEED = CAGE4_SEED
 LENGTH = 30
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
@@ -176,12 +177,16 @@ def test_a_sweeps_workers_make_checkpoints_when_it_is_told_to_stop(
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     runs = [tmp_path / "single-drl" / seed for seed in "12"]
     logs = [run / FILES[0] for run in runs]
-    wait_for(lambda: all(log.exists() and log.read_bytes().count(b"\n") > 1 for log in logs))
-    if "--ray" in where:
-        process.terminate()
-    else:
-        os.killpg(process.pid, signal.SIGTERM)  # as a cluster's scheduler does
-    _, error = process.communicate(timeout=60)
+    try:
+        wait_for(lambda: all(log.exists() and log.read_bytes().count(b"\n") > 1 for log in logs))
+        if "--ray" in where:
+            process.terminate()
+        else:
+            os.killpg(process.pid, signal.SIGTERM)  # as a cluster's scheduler does
+        _, error = process.communicate(timeout=60)
+    finally:  # a sweep that was not stopped would train for hours
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 143, error
     assert "soc-env sweep: stopped by SIGTERM; unfinished runs have their checkpoints; to go on: " in error
     assert all(has_checkpoint(run) for run in runs)

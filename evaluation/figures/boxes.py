@@ -13,7 +13,6 @@ from evaluation.figures.marks import draw_measured, draw_published, draw_seeds, 
 from evaluation.figures.sources import Floats, Sources, team_of
 from evaluation.figures.style import (
     DARK,
-    HEADLINES,
     TEAMS,
     Drawing,
     Look,
@@ -25,6 +24,7 @@ from evaluation.figures.style import (
     start,
     tidy,
 )
+from evaluation.paper import HEADLINES
 
 _PANELS: Final = (("reward", "reward", "csr_percent"), ("fpr_percent", "mttd", "mttr"))
 """The widest range has the widest panel."""

@@ -16,7 +16,6 @@ from evaluation.figures.marks import handle
 from evaluation.figures.sources import Sources
 from evaluation.figures.style import (
     DARK,
-    HEADLINES,
     NORMAL,
     TEAMS,
     Drawing,
@@ -27,6 +26,7 @@ from evaluation.figures.style import (
     start,
     tidy,
 )
+from evaluation.paper import HEADLINES
 
 ALL: Final = np.concatenate([-np.geomspace(3_000, 5, 80), np.linspace(-4.9, 16, 80)])
 NEAR: Final = np.linspace(8, 16, 120)

@@ -14,7 +14,6 @@ from evaluation.figures.sources import Floats, Sources, mean_and_interval, team_
 from evaluation.figures.style import (
     DARK,
     GREY,
-    HEADLINES,
     NORMAL,
     PALE,
     SMALL,
@@ -28,6 +27,7 @@ from evaluation.figures.style import (
     scales_in_words,
     start,
 )
+from evaluation.paper import HEADLINES
 
 _ANGLES: Final = np.linspace(0, 2 * np.pi, len(HEADLINES), endpoint=False)
 HOLE: Final = 0.25

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from agent_zoo.learning.episode_log import read_episodes
 from evaluation import statistics
 from evaluation.environments import EnvSpec
-from evaluation.figures.style import HEADLINES
 from evaluation.leaderboard.entry import EntryError, read_entry
+from evaluation.paper import HEADLINES
 
 Floats = NDArray[np.float64]
 SeedMeans = Mapping[str, Floats]

@@ -13,10 +13,7 @@ from matplotlib.ticker import FixedLocator, Formatter, FuncFormatter
 
 from evaluation.explain.picture import DARK, GREY, PALE, new_figure, save_figure
 from evaluation.figures.sources import Floats, SeedMeans
-from soc_env import soc_v0
-
-HEADLINES: Final = {metric.name: metric.heading for metric in soc_v0.SCENARIO.metrics.headlines}
-"""What the paper shows, and how axes name it."""
+from evaluation.paper import HEADLINES
 
 WIDTH: Final = 7.2  # inches
 _SMALL_PRINT: Final = 124  # characters in a line
