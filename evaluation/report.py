@@ -22,7 +22,7 @@ from evaluation.seeds import in_words
 from evaluation.tables import NONE, Table, with_deviation, with_interval
 from soc_env.metrics import Metrics
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from evaluation.explain.words import decision_in_words
 from soc_env.engine.fields import Field
 from soc_env.team import AGENTS, COORDINATOR, OBSERVATION_SLICES
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """From a folder of entries to one ranked document, `leaderboard.json`, and its tables.
 
-Layout of the document (format version 1; all numbers finite, times in steps, rates in percent):
+Layout of the document (format version 2; all numbers finite, times in steps, rates in percent):
 
-    format, format_version   "soc-env leaderboard", 1
+    format, format_version   "soc-env leaderboard", 2
     created                  ISO 8601, UTC
     boards                   list; teams are ranked with those alone that played the same environment,
                              protocol and number of episodes; by environment, few settings first
@@ -51,7 +51,7 @@ from evaluation.tables import NONE, Table, number, with_interval
 from soc_env.metrics import Metric, Metrics
 
 FORMAT: Final = "soc-env leaderboard"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 _COPIED: Final = (
     "policy",
     "seeds",
