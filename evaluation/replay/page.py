@@ -53,7 +53,9 @@ def page_data(episode: Episode, team: str) -> dict[str, Any]:
         "max_steps": first.max_steps,
         "queue_capacity": first.queue_capacity,
         "segments": segments,
-        "hosts_per_cell": max(gather_hosts(segment, MAX_CELLS).hosts_per_cell for segment in first.segments),
+        "hosts_per_cell": max(
+            (gather_hosts(segment, MAX_CELLS).hosts_per_cell for segment in first.segments), default=1
+        ),
         "states": [STATE_LABELS[state] for state in HostState],
         "phases": list(first.phases),
         "terms": [_words(name) for name in first.reward_terms],

@@ -49,6 +49,11 @@ def action_bars(snapshot: Snapshot, agent: str) -> ActionBars:
     return ActionBars(tuple(by_segment), tuple(single))
 
 
+def without_bars(snapshot: Snapshot, agent: str) -> str:
+    """What is said of an agent that has no bars."""
+    return "no action yet" if snapshot.action_groups.get(agent) else "nothing to set"
+
+
 def last_verdict(snapshot: Snapshot) -> Verdict | None:
     """The triage's verdict of the last step, None after a reset."""
     verdict = snapshot.actions.get(TRIAGE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from soc_env.rendering import canvas as c
-from soc_env.rendering.actions import action_bars, last_verdict
+from soc_env.rendering.actions import action_bars, last_verdict, without_bars
 from soc_env.rendering.canvas import Canvas
 from soc_env.rendering.snapshot import Snapshot
 from soc_env.team import COORDINATOR, HUNTER, RESPONDER, TRIAGE, Verdict
@@ -42,7 +42,7 @@ def _draw_action(canvas: Canvas, snapshot: Snapshot, agent: str, panel: Any) -> 
     bars = action_bars(snapshot, agent)
     x, y, bottom = panel.x + 12, panel.y + 44, panel.bottom - 8
     if not bars.by_segment and not bars.single:
-        canvas.text("no action yet", x, y, colour=c.FAINT)
+        canvas.text(without_bars(snapshot, agent), x, y, colour=c.FAINT)
         return
     if bars.by_segment:
         left = panel.x + 112

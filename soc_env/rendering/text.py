@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from soc_env.rendering.actions import action_bars, last_verdict
+from soc_env.rendering.actions import action_bars, last_verdict, without_bars
 from soc_env.rendering.hosts import HostState, count_states, gather_hosts
 from soc_env.rendering.snapshot import AlertView, Snapshot
 from soc_env.rendering.wording import outcome_sign, sign, signed, steps
@@ -196,7 +196,7 @@ def _actions(snapshot: Snapshot) -> list[str]:
         table += [(agent, label, values) for label, values in bars.by_segment]
         words = ", ".join(f"{label} {value:.0%}" for label, value in bars.single)
         if not bars.by_segment and not words:
-            words = "no action yet"
+            words = without_bars(snapshot, agent)
         if words:
             lines += textwrap.wrap(f"{agent}: {words}", WIDTH, initial_indent="  ", subsequent_indent="    ")
     if not table:
