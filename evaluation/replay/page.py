@@ -75,7 +75,7 @@ def _agent(snapshot: Snapshot, agent: str) -> dict[str, Any]:
     bars = action_bars(snapshot, agent)
     return {
         "name": agent,
-        "note": _NOTES[agent],
+        "note": _NOTES[agent] if agent == TRIAGE or bars.by_segment or bars.single else "nothing to set",
         "note_before": "no directive yet" if agent == COORDINATOR else "no action yet",
         "verdict": agent == TRIAGE,
         "by_segment": [label for label, _ in bars.by_segment],
