@@ -15,7 +15,7 @@ from evaluation.cage4.interface import BLUE_AGENTS, FIRST_ACTIONS, INTERFACE, KI
 from evaluation.cage4.lanes import Frame
 from evaluation.cage4.players import RandomValid, SOCPlayer
 from evaluation.cage4.processes import CybORGLanes
-from evaluation.cage4.vector import vector_env
+from evaluation.cage4.vector import Cage4
 from tests.test_cage4_interface import random_actions
 
 pytestmark = [
@@ -103,7 +103,7 @@ def test_hosts_that_do_not_exist_have_no_sessions():
 
 
 def test_an_episode_is_one_step_shorter_than_the_challenge_says():
-    env = vector_env(1, num_processes=1)
+    env = Cage4.configured(num_processes=1).vector_env(1)
     try:
         env.reset(seed=1)
         generator, ended = np.random.default_rng(0), []
