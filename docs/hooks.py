@@ -104,11 +104,11 @@ def actions() -> str:
             continue
         size = CONTROL_SIZES[agent]
         used = []
-        for label, part in scenario.action_groups[agent]:
-            places = list(range(size))[part]
+        for group in scenario.action_groups[agent]:
+            places = list(range(size))[group.part]
             used += places
-            for_each = " of segments 0 to 4" if len(places) == len(_CONFIG.segments) else ""
-            rows.append((f"`{agent}`", _span(places[0], places[-1]), f"{label}{for_each}"))
+            for_each = f" of {group.family}s 0 to {len(places) - 1}" if group.family else ""
+            rows.append((f"`{agent}`", _span(places[0], places[-1]), f"{group.label}{for_each}"))
         unused = _joined(place for place in range(size) if place not in used)
         rows.append((f"`{agent}`", unused, "no effect"))
     return _table(("agent", "entry or verdict", "meaning"), _without_repeats(rows))
@@ -327,7 +327,8 @@ def _fields_table(described: Sequence[Field]) -> str:
     rows: list[list[str]] = []
     for (name, description), fields in groups.items():
         first = fields[0]
-        alike = {dataclasses.replace(field, name="", description="", start=0) for field in fields}
+        anonymous = {"name": "", "description": "", "of": None, "quantity": "", "start": 0}
+        alike = {dataclasses.replace(field, **anonymous) for field in fields}
         if len(alike) != 1:
             raise ValueError(f"fields that share a row must be alike, got {alike} for {name}")
         values = _range(first.low, first.high)
