@@ -29,7 +29,7 @@ class Published(NamedTuple):
     std: float
 
 
-Row = Mapping[str, Published]  # metric name -> figure, the names those of `evaluation.metrics`
+Row = Mapping[str, Published]  # metric name -> figure, the names those of soc_v0's metrics
 
 
 def table_2() -> dict[str, Row]:

@@ -13,7 +13,7 @@ Of a file with E episodes of N steps together:
 | `episode_starts` | int64 (E + 1,) | the step at which each episode begins; the last entry is N |
 | `seeds`, `lanes` | int64 (E,) | which episode it is: `reset(seed=seed, options={"lane": lane})` |
 | `training_seeds` | int64 (E,) | of the policy that played; -1 for a team that is not trained |
-| `metrics` | float64 (E, metrics) | figures of `evaluation.metrics`, in that order and those units |
+| `metrics` | float64 (E, metrics) | figures of the scenario's metrics, in that order and those units |
 | `actions/AGENT` | float32 (N, size), the triage's int64 (N,) | what each agent did |
 | `rewards` | float64 (N,) | shared by all agents |
 | `terminated`, `truncated` | bool (N,) | the end of an episode, at its last step |
@@ -71,7 +71,7 @@ class Trajectory:
         actions: {agent: float32 (T, size)}, the triage's verdicts int64 (T,).
         rewards: float64 (T,). terminated, truncated: bool (T,).
         states: float32 (T + 1, state size), the truth at the moments of the observations.
-        metrics: the episode's figures by name, in the units of `evaluation.metrics`.
+        metrics: the episode's figures by name, in the units of the scenario's metrics.
         seed, lane: which episode it is.
         training_seed: of the policy that played, None for a team that is not trained.
     """

@@ -75,7 +75,7 @@ class Metrics(tuple[Metric, ...]):
         return tuple(metric.name for metric in self)
 
     @property
-    def headlines(self) -> Metrics | tuple[Metric, ...]:
+    def headlines(self) -> tuple[Metric, ...]:
         """Those that tables of teams show."""
         return tuple(metric for metric in self if metric.headline)
 

@@ -72,8 +72,8 @@ class TestQuoting:
         assert word.startswith("./")
 
     def test_paths_that_cannot_be_taken_for_something_else_stay_as_they_are(self) -> None:
-        command = soc_env_command("evaluate", Path("runs/soc_v0/single-drl-42"), Path("/tmp/x"))
-        assert command == "soc-env evaluate runs/soc_v0/single-drl-42 /tmp/x"
+        command = soc_env_command("evaluate", Path("runs/soc_v0/single-drl-42"), Path("/data/x"))
+        assert command == "soc-env evaluate runs/soc_v0/single-drl-42 /data/x"
 
 
 class TestTrain:

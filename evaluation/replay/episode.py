@@ -24,7 +24,7 @@ class Episode:
 
     Attributes:
         moments: T + 1 snapshots; number t is the moment after t steps, with the actions of step t.
-        figures: of the whole episode by metric, in the units of `evaluation.metrics`.
+        figures: of the whole episode by metric, in the units of the scenario's metrics.
         spec: the environment; seed and lane say which of its episodes this is.
     """
 
